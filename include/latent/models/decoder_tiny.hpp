@@ -1,0 +1,77 @@
+#pragma once
+
+#include "latent/blocks/autoencoder_tiny_block.hpp"
+#include "latent/models/autoencoder_tiny_config.hpp"
+#include "latent/ops/arithmetic.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace latent {
+
+/// Latents to image. Latents are softly limited to +-3, a convolution and an activation follow, then
+/// stages: each has its blocks, and all but the last end in a nearest upsampling and a convolution.
+/// A last convolution makes the image.
+///   z [N, latent_channels, h, w]  ->  [N, out_channels, h f, w f], about [-1, 1], not clamped;
+///   f = config.decoder_factor() = 8 for TAESD
+/// Keys: decoder.layers.N; the taesd project's own files count one more, for the limiter.
+/// Parity: diffusers DecoderTiny.
+template <class Device>
+struct DecoderTiny {
+    struct Stage {
+        std::vector<AutoencoderTinyBlock<Device>> blocks;
+        std::optional<Conv2d<Device>> up;
+    };
+
+    std::string path;
+    Activation act_fn;
+    std::int64_t upsampling_scaling_factor;
+    Conv2d<Device> conv_in;
+    std::vector<Stage> stages;
+    std::optional<Conv2d<Device>> conv_out;
+
+    DecoderTiny(const Weights& w, const AutoencoderTinyConfig& config)
+        : path(w.path()), act_fn((check(config), activation_named(config.act_fn))),
+          upsampling_scaling_factor(config.upsampling_scaling_factor),
+          conv_in(w["layers"][0],
+                  {config.latent_channels, config.decoder_block_out_channels.front()}) {
+        const auto layers = w["layers"];
+        std::size_t index = 2; // the activation has a number too
+        for (std::size_t i = 0; i < config.num_decoder_blocks.size(); ++i) {
+            auto& stage = stages.emplace_back();
+            const auto channels = config.decoder_block_out_channels[i];
+            for (std::int64_t block = 0; block < config.num_decoder_blocks[i]; ++block) {
+                stage.blocks.emplace_back(
+                    layers[index++],
+                    AutoencoderTinyBlockConfig{channels, channels, act_fn,
+                                               i == 0 && config.use_midblock_gn});
+            }
+            if (i + 1 < config.num_decoder_blocks.size()) {
+                ++index; // and so has the upsampling
+                stage.up.emplace(layers[index++],
+                                 Conv2dConfig{.in_channels = channels,
+                                              .out_channels = config.decoder_block_out_channels[i + 1],
+                                              .bias = false});
+            }
+        }
+        conv_out.emplace(layers[index], Conv2dConfig{config.decoder_block_out_channels.back(),
+                                                     config.out_channels});
+    }
+
+    template <Observer<Device> Trace = NoTrace>
+    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& z, const Trace& trace = {}) const {
+        auto h = scale(tanh(scaled(z, 1.0 / 3)), 3);
+        h = conv_activation(conv_in, h, act_fn, trace);
+        for (const auto& stage : stages) {
+            for (const auto& block : stage.blocks) h = block.forward(std::move(h), trace);
+            if (stage.up) h = upsample_conv(upsampling_scaling_factor, *stage.up, h, trace);
+        }
+        // From the [0, 1] that the network was trained on.
+        auto image = scale(conv_out->forward(h, trace), 2, -1);
+        trace(path, image);
+        return image;
+    }
+};
+
+} // namespace latent

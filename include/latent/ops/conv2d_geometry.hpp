@@ -1,0 +1,93 @@
+#pragma once
+
+#include "latent/ops/activation.hpp"
+#include "latent/tensor/devices.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace latent {
+
+/// Zeros around an image before a convolution, side by side: they need not be equal.
+struct Padding {
+    std::int64_t left = 0, right = 0, top = 0, bottom = 0;
+
+    [[nodiscard]] static Padding all(std::int64_t n) { return {n, n, n, n}; }
+    friend bool operator==(const Padding&, const Padding&) = default;
+};
+
+struct Conv2dOptions {
+    std::array<std::int64_t, 2> stride{1, 1}; ///< down, right
+    Padding padding{};
+};
+
+/// What a convolution may do on the way, so that no image is written and read again for it:
+///   y = activation(conv2d(upsample_nearest(x)) + bias + add)
+template <class Device>
+struct Conv2dFusion {
+    std::int64_t upsample = 1;          ///< each input pixel becomes upsample x upsample pixels
+    const Tensor<Device>* add = nullptr; ///< a tensor of the output's shape
+    Activation activation = Activation::none;
+};
+
+/// The sizes of one convolution: weight [out_channels, in_channels, kernel_h, kernel_w].
+struct Conv2dGeometry {
+    std::int64_t in_channels = 0, out_channels = 0, kernel_h = 0, kernel_w = 0;
+    Conv2dOptions options{};
+
+    Conv2dGeometry() = default;
+    Conv2dGeometry(const Shape& weight, const Conv2dOptions& chosen) : options(chosen) {
+        const auto [down, right] = chosen.stride;
+        const auto& pad = chosen.padding;
+        if (weight.rank() != 4 || weight.numel() == 0) {
+            fail("conv2d weight", to_string(weight), "a shape [out_channels, in_channels, h, w]");
+        }
+        if (down < 1 || right < 1) {
+            fail("conv2d stride", to_string(Shape{down, right}), "at least 1 each way");
+        }
+        if (std::min({pad.left, pad.right, pad.top, pad.bottom}) < 0) {
+            fail("conv2d padding", "a negative side", "at least 0 on every side");
+        }
+        out_channels = weight[0], in_channels = weight[1];
+        kernel_h = weight[2], kernel_w = weight[3];
+    }
+
+    /// Products summed for one output value.
+    [[nodiscard]] std::int64_t depth() const { return in_channels * kernel_h * kernel_w; }
+
+    /// x [N, in_channels, H, W] -> [N, out_channels, OH, OW],
+    ///   OH = (H * upsample + top + bottom - kernel_h) / stride + 1, rounded down; OW likewise.
+    [[nodiscard]] Shape output_shape(const Shape& x, std::int64_t upsample = 1) const {
+        const auto& pad = options.padding;
+        if (x.rank() != 4 || x[1] != in_channels) {
+            fail("conv2d input", to_string(x),
+                 "a shape [N, " + std::to_string(in_channels) + ", H, W]");
+        }
+        const auto height = x[2] * upsample + pad.top + pad.bottom;
+        const auto width = x[3] * upsample + pad.left + pad.right;
+        if (height < kernel_h || width < kernel_w) {
+            fail("conv2d input", to_string(x),
+                 "at least " + to_string(Shape{kernel_h, kernel_w}) + " pixels with the padding");
+        }
+        return {x[0], out_channels, (height - kernel_h) / options.stride[0] + 1,
+                (width - kernel_w) / options.stride[1] + 1};
+    }
+};
+
+namespace detail {
+
+/// to = activation(from + add) for a run of outputs; `add` may be null.
+template <class S>
+void finish_run(const S* from, const S* add, Activation activation, S* to, std::int64_t count) {
+    if (add) {
+        for (std::int64_t i = 0; i < count; ++i) to[i] = from[i] + add[i];
+    } else {
+        std::copy_n(from, count, to);
+    }
+    activate_run(activation, to, count);
+}
+
+} // namespace detail
+
+} // namespace latent

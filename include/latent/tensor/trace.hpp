@@ -1,0 +1,31 @@
+#pragma once
+
+#include "latent/tensor/tensor.hpp"
+
+#include <concepts>
+#include <exception>
+#include <string_view>
+
+namespace latent {
+
+/// A trace: called with each module's path and output while a network runs, like torch's forward
+/// hooks. The path is the module's place in a checkpoint ("decoder.layers.0"). The tensor lives only
+/// for the call: clone() what is to be kept. Progress bars, recorders and checkers are traces.
+template <class T, class Device>
+concept Observer = std::invocable<const T&, std::string_view, const Tensor<Device>&>;
+
+/// The trace that nobody listens to: it costs nothing.
+struct NoTrace {
+    void operator()(std::string_view, const auto&) const {}
+};
+
+/// Whether somebody listens, so that values which a fused step skips are worth computing.
+template <class Trace>
+inline constexpr bool is_traced = !std::same_as<Trace, NoTrace>;
+
+/// Thrown by a trace that has seen enough: the run ends, and the caller catches it.
+struct Stopped : std::exception {
+    [[nodiscard]] const char* what() const noexcept override { return "stopped by its trace"; }
+};
+
+} // namespace latent

@@ -1,0 +1,106 @@
+#pragma once
+
+#include "latent/tensor/devices.hpp"
+#include "latent/tensor/init.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace latent {
+
+/// What a layer asks for: its parameter's full name, its shape, and torch's rule for its first value.
+struct ParameterRequest {
+    std::string name;
+    Shape shape;
+    Init init;
+};
+
+/// Where parameters come from: a file or bytes in memory (io/), torch's initialisation by a seed
+/// (TorchInit), or nowhere (Recorder). Read in the order of construction, which is torch's.
+class WeightSource {
+public:
+    virtual ~WeightSource() = default;
+
+    /// Told for every parameter, also on devices that hold no data.
+    virtual void note(const ParameterRequest&) {}
+    /// Fills `out` (row-major, shape.numel() values) or throws Error.
+    virtual void read(const ParameterRequest& request, std::span<float> out) = 0;
+    virtual void read(const ParameterRequest& request, std::span<double> out) = 0;
+};
+
+/// A place in a checkpoint, from which a block constructs itself:
+///     conv1(w["conv1"], {...})
+/// Construction is the walk over the named parameters. `w["a"]["b"]` and `w["a.b"]` are one place.
+class Weights {
+public:
+    explicit Weights(WeightSource& source, std::string path = {})
+        : source_(&source), path_(std::move(path)) {}
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+    [[nodiscard]] Weights operator[](std::string_view name) const {
+        return Weights(*source_, join(name));
+    }
+    [[nodiscard]] Weights operator[](std::size_t index) const {
+        return (*this)[std::to_string(index)];
+    }
+
+    /// The parameter `name` of this place. On Meta it has its shape alone.
+    template <class Device>
+    [[nodiscard]] Tensor<Device> parameter(std::string_view name, Shape shape, Init init) const {
+        const ParameterRequest request{join(name), std::move(shape), init};
+        source_->note(request);
+        Tensor<Device> tensor(request.shape);
+        if constexpr (Device::on_host) source_->read(request, tensor.values());
+        return tensor;
+    }
+
+private:
+    [[nodiscard]] std::string join(std::string_view name) const {
+        return path_.empty() ? std::string(name) : path_ + "." + std::string(name);
+    }
+
+    WeightSource* source_;
+    std::string path_;
+};
+
+/// The weights that torch.manual_seed(seed) and the model's constructor give, bit for bit:
+/// layers draw in the order in which they are constructed.
+class TorchInit final : public WeightSource {
+public:
+    explicit TorchInit(std::uint64_t seed) : generator_(seed) {}
+
+    void read(const ParameterRequest& request, std::span<float> out) override {
+        fill(request.init, generator_, out);
+    }
+    /// The same float32 values, widened: the truth is computed with torch's weights.
+    void read(const ParameterRequest& request, std::span<double> out) override {
+        std::vector<float> values(out.size());
+        fill(request.init, generator_, values);
+        std::ranges::copy(values, out.begin());
+    }
+
+private:
+    Generator generator_;
+};
+
+/// Writes down what a constructor asks for; every value it gives is zero. On Meta,
+/// `Model<Meta>(Weights(recorder), config)` lists a model's parameters without any memory for them.
+class Recorder final : public WeightSource {
+public:
+    void note(const ParameterRequest& request) override { requests_.push_back(request); }
+    void read(const ParameterRequest&, std::span<float> out) override { std::ranges::fill(out, 0.0F); }
+    void read(const ParameterRequest&, std::span<double> out) override { std::ranges::fill(out, 0.0); }
+
+    [[nodiscard]] const std::vector<ParameterRequest>& requests() const { return requests_; }
+
+private:
+    std::vector<ParameterRequest> requests_;
+};
+
+} // namespace latent
