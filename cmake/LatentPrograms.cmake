@@ -1,0 +1,48 @@
+# How Latent's own programs are built: the command, the tests, the benchmarks. Nothing of this
+# reaches a consumer, who gets latent::latent without any flag.
+
+include(CheckCXXCompilerFlag)
+
+set(latent_program_options "")
+if(MSVC)
+  list(APPEND latent_program_options /W4 /permissive- /utf-8 $<$<BOOL:${LATENT_WERROR}>:/WX>)
+else()
+  # clang counts the change of a sign among -Wconversion's warnings, g++ does not: follow g++.
+  list(APPEND latent_program_options -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+    -Wno-sign-conversion $<$<BOOL:${LATENT_WERROR}>:-Werror>)
+  # Under the sanitizers g++ takes what it cannot follow for uninitialised.
+  list(APPEND latent_program_options
+    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<CONFIG:Debug>>:-Wno-maybe-uninitialized>)
+endif()
+
+if(LATENT_NATIVE AND NOT MSVC)
+  check_cxx_compiler_flag(-march=native LATENT_HAS_MARCH_NATIVE)
+  if(LATENT_HAS_MARCH_NATIVE)
+    list(APPEND latent_program_options -march=native)
+    # g++ tunes for the processor it names, and that slows Eigen's matrix product down.
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      list(APPEND latent_program_options -mtune=generic)
+    endif()
+  endif()
+endif()
+
+# Warnings, errors and tuning for one of our own targets. The standard is cxx_std_20 with the
+# compiler's default dialect, as consumers get it: g++ then contracts a * b + c, as clang does.
+function(latent_program target)
+  target_compile_options(${target} PRIVATE ${latent_program_options})
+endfunction()
+
+# Every tests/bench/NAME.cpp becomes the program bench/NAME in the build folder.
+function(latent_add_benchmarks)
+  add_custom_target(latent_bench)
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/bench/*.cpp")
+  foreach(source IN LISTS sources)
+    cmake_path(GET source STEM name)
+    add_executable(bench_${name} "${source}")
+    target_link_libraries(bench_${name} PRIVATE latent::io)
+    latent_program(bench_${name})
+    set_target_properties(bench_${name} PROPERTIES
+      OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench")
+    add_dependencies(latent_bench bench_${name})
+  endforeach()
+endfunction()
