@@ -1,10 +1,14 @@
 #pragma once
 
+#include "latent/ops/activation.hpp"
+#include "latent/ops/interpolate.hpp"
 #include "latent/tensor/error.hpp"
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace latent {
@@ -102,9 +106,8 @@ inline void check(const AutoencoderTinyConfig& config) {
         fail("encoder_block_out_channels", "different numbers of channels", "equal ones",
              "the encoder's convolutions between stages keep the number of channels");
     }
-    if (config.upsample_fn != "nearest" && config.upsample_fn != "nearest-exact") {
-        fail("upsample_fn", "'" + config.upsample_fn + "'", "nearest or nearest-exact");
-    }
+    (void)activation_named(config.act_fn);
+    (void)interpolation_named(config.upsample_fn);
     if (config.encoder_stem_channels.size() > 8) {
         fail("encoder_stem_channels", std::to_string(config.encoder_stem_channels.size()),
              "at most 8");

@@ -3,6 +3,7 @@
 #include "latent/blocks/autoencoder_tiny_block.hpp"
 #include "latent/models/autoencoder_tiny_config.hpp"
 #include "latent/ops/arithmetic.hpp"
+#include "latent/ops/interpolate.hpp"
 
 #include <cstdint>
 #include <string>
@@ -11,7 +12,7 @@
 namespace latent {
 
 /// Latents to image. Latents are softly limited to +-3, a convolution and an activation follow, then
-/// stages: each has its blocks, and all but the last end in a nearest upsampling and a convolution.
+/// stages: each has its blocks, and all but the last end in an upsampling and a convolution.
 /// A last convolution makes the image.
 ///   z [N, latent_channels, h, w]  ->  [N, out_channels, h f, w f], about [-1, 1], not clamped;
 ///   f = config.decoder_factor() = 8 for TAESD
@@ -26,6 +27,7 @@ struct DecoderTiny {
 
     std::string path;
     Activation act_fn;
+    Interpolation upsample_fn;
     std::int64_t upsampling_scaling_factor;
     Conv2d<Device> conv_in;
     std::vector<Stage> stages;
@@ -33,6 +35,7 @@ struct DecoderTiny {
 
     DecoderTiny(const Weights& w, const AutoencoderTinyConfig& config)
         : path(w.path()), act_fn((check(config), activation_named(config.act_fn))),
+          upsample_fn(interpolation_named(config.upsample_fn)),
           upsampling_scaling_factor(config.upsampling_scaling_factor),
           conv_in(w["layers"][0],
                   {config.latent_channels, config.decoder_block_out_channels.front()}) {
@@ -65,12 +68,21 @@ struct DecoderTiny {
         h = conv_activation(conv_in, h, act_fn, trace);
         for (const auto& stage : stages) {
             for (const auto& block : stage.blocks) h = block.forward(std::move(h), trace);
-            if (stage.up) h = upsample_conv(upsampling_scaling_factor, *stage.up, h, trace);
+            if (stage.up) h = upsampled(*stage.up, h, trace);
         }
         // From the [0, 1] that the network was trained on.
         auto image = scale(conv_out->forward(h, trace), 2, -1);
         trace(path, image);
         return image;
+    }
+
+private:
+    template <Observer<Device> Trace>
+    [[nodiscard]] Tensor<Device> upsampled(const Conv2d<Device>& conv, const Tensor<Device>& x,
+                                           const Trace& trace) const {
+        const auto factor = upsampling_scaling_factor;
+        if (upsample_fn == Interpolation::nearest) return upsample_conv(factor, conv, x, trace);
+        return conv.forward(interpolate(x, factor, upsample_fn), trace);
     }
 };
 

@@ -85,11 +85,10 @@ struct Im2col {
         const auto pixels = OH * OW;
         const auto blocks = (pixels + tile_columns - 1) / tile_columns;
         Scratch<S> scratch(worker_count(images * blocks),
-                           (depth + 2 * panel_rows) * tile_columns);
+                           (depth + panel_rows) * tile_columns);
         parallel_for(images * blocks, [&](std::int64_t item, int worker) {
             S* columns = scratch.of(worker);
             S* sums = columns + depth * tile_columns;
-            S* partial = sums + panel_rows * tile_columns;
             const auto image = item / blocks;
             const auto first = item % blocks * tile_columns;
             const auto count = std::min(tile_columns, pixels - first);
@@ -97,7 +96,7 @@ struct Im2col {
             gather(image, first, count, columns);
             for (std::int64_t k = 0; k < K; ++k) {
                 if (k % panel_rows == 0) {
-                    multiply_tile<V>(packed + k * depth, columns, depth, sums, partial);
+                    multiply_tile<V>(packed + k * depth, columns, depth, sums);
                 }
                 S* row = sums + k % panel_rows * tile_columns;
                 for (std::int64_t t = 0; t < tile_columns; ++t) row[t] += bias ? bias[k] : S{0};

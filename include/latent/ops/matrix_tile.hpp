@@ -18,13 +18,18 @@ inline constexpr std::int64_t tile_columns = 48;
 
 /// Sums are taken over at most this many products, and those sums then added: rounding errors grow
 /// with the length of a chain of additions.
-inline constexpr std::int64_t chain_length = 256;
+inline constexpr std::int64_t chain_length = 32;
 
-/// c[Rows x 3 registers] = a[depth][panel_rows] ^T  b[depth][tile_columns], all in registers: the
-/// compiler must see every index of `sum`, hence the folds over I.
+/// c[Rows x 3 registers] = a[depth][panel_rows] ^T  b[depth][tile_columns], or += when `more`; all in
+/// registers: the compiler must see every index of `sum`, hence the folds over I.
 template <class V, std::size_t... I>
 void multiply_registers(const typename V::scalar* a, const typename V::scalar* b,
-                        std::int64_t depth, typename V::scalar* c, std::index_sequence<I...>) {
+                        std::int64_t depth, typename V::scalar* c, bool more,
+                        std::index_sequence<I...>) {
+    constexpr auto at = [](std::size_t i) {
+        return static_cast<std::int64_t>(i / 3) * tile_columns +
+               static_cast<std::int64_t>(i % 3) * V::width;
+    };
     std::array<V, sizeof...(I)> sum{((void)I, V::broadcast(0))...};
     for (std::int64_t k = 0; k < depth; ++k) {
         const std::array<V, 3> columns{V::load(b), V::load(b + V::width), V::load(b + 2 * V::width)};
@@ -32,32 +37,24 @@ void multiply_registers(const typename V::scalar* a, const typename V::scalar* b
         a += panel_rows;
         b += tile_columns;
     }
-    (sum[I].store(c + std::int64_t{I / 3} * tile_columns + std::int64_t{I % 3} * V::width), ...);
+    if (more) ((sum[I] = sum[I] + V::load(c + at(I))), ...);
+    (sum[I].store(c + at(I)), ...);
 }
 
 /// c [panel_rows][tile_columns] = a [depth][panel_rows] ^T  b [depth][tile_columns].
 template <class V>
-void multiply_chain(const typename V::scalar* a, const typename V::scalar* b, std::int64_t depth,
-                    typename V::scalar* c) {
+void multiply_tile(const typename V::scalar* a, const typename V::scalar* b, std::int64_t depth,
+                   typename V::scalar* c) {
     constexpr std::int64_t rows = V::registers >= 32 ? 8 : 4;
     constexpr auto indices = std::make_index_sequence<static_cast<std::size_t>(rows * 3)>();
     for (std::int64_t column = 0; column < tile_columns; column += 3 * V::width) {
         for (std::int64_t row = 0; row < panel_rows; row += rows) {
-            multiply_registers<V>(a + row, b + column, depth, c + row * tile_columns + column,
-                                  indices);
+            for (std::int64_t k = 0; k < depth; k += chain_length) {
+                multiply_registers<V>(a + k * panel_rows + row, b + k * tile_columns + column,
+                                      std::min(depth - k, chain_length),
+                                      c + row * tile_columns + column, k > 0, indices);
+            }
         }
-    }
-}
-
-/// The same for any depth, in chains of bounded length. `partial` is scratch of c's size.
-template <class V>
-void multiply_tile(const typename V::scalar* a, const typename V::scalar* b, std::int64_t depth,
-                   typename V::scalar* c, typename V::scalar* partial) {
-    multiply_chain<V>(a, b, std::min(depth, chain_length), c);
-    for (std::int64_t k = chain_length; k < depth; k += chain_length) {
-        multiply_chain<V>(a + k * panel_rows, b + k * tile_columns,
-                          std::min(depth - k, chain_length), partial);
-        for (std::int64_t i = 0; i < panel_rows * tile_columns; ++i) c[i] += partial[i];
     }
 }
 

@@ -84,7 +84,7 @@ struct Winograd {
 
     // A worker's memory: inputs at the points, products at the points for one panel, and lines.
     [[nodiscard]] std::int64_t scratch_size() const {
-        return points * points * (C + 2 * panel_rows) * tiles + 16 * row_stride + 2 * line_length;
+        return points * points * (C + panel_rows) * tiles + 16 * row_stride + 2 * line_length;
     }
 
     /// Calls body(offset, tile_row, tile_column, count) for each run of tiles side by side.
@@ -178,7 +178,7 @@ struct Winograd {
     }
 
     /// Step 2: products [points x points][8][tiles] of one panel of output channels.
-    void multiply(std::int64_t panel, const S* inputs, S* products, S* partial) const {
+    void multiply(std::int64_t panel, const S* inputs, S* products) const {
         const auto panels = (K + panel_rows - 1) / panel_rows;
         for (std::int64_t i = 0; i < points; ++i) {
             for (std::int64_t j = 0; j < points; ++j) {
@@ -187,7 +187,7 @@ struct Winograd {
                 const auto point = i * points + j;
                 multiply_tile<V>(packed + (row * panels + panel) * C * panel_rows,
                                  inputs + point * C * tiles, C,
-                                 products + point * panel_rows * tiles, partial);
+                                 products + point * panel_rows * tiles);
             }
         }
     }
@@ -235,15 +235,14 @@ struct Winograd {
         parallel_for(items, [&](std::int64_t item, int worker) {
             S* inputs = scratch.of(worker);
             S* products = inputs + points * points * C * tiles;
-            S* partial = products + points * points * panel_rows * tiles;
-            S* rows = partial + panel_rows * tiles;
+            S* rows = products + points * points * panel_rows * tiles;
             S* lines = rows + 16 * row_stride;
             const auto image = item / blocks();
             const auto block = item % blocks();
             std::fill_n(rows, 16 * row_stride, S{0});
             read_inputs(image, block, inputs, rows, lines);
             for (std::int64_t k = 0; k < K; ++k) {
-                if (k % panel_rows == 0) multiply(k / panel_rows, inputs, products, partial);
+                if (k % panel_rows == 0) multiply(k / panel_rows, inputs, products);
                 write_outputs(image, block, k, products, lines);
             }
         });
