@@ -24,6 +24,7 @@
 #include "latent/ops/linear.hpp"           // the matrix product
 #include "latent/ops/group_norm.hpp"       // mean 0 and variance 1, group by group
 #include "latent/ops/upsample_nearest.hpp" // each pixel becomes a square
+#include "latent/ops/interpolate.hpp"      // bilinear and bicubic enlargement
 #include "latent/ops/conv2d.hpp"           // convolution: the definition, Winograd, columns
 
 // 3. Layers: what owns parameters.

@@ -31,7 +31,10 @@ struct MidblockPool {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x, const Trace& trace = {}) const {
         auto h = norm_activation(norm, conv1.forward(x, trace), Activation::relu, trace);
-        return conv_add_activation(conv2, h, &x, Activation::none, trace);
+        auto y = conv_add_activation(conv2, h, &x, Activation::none, trace);
+        // As a hook on torch's `pool` sees it: before x is added.
+        if constexpr (is_traced<Trace>) trace(path, conv2.forward(h));
+        return y;
     }
 };
 

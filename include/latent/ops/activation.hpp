@@ -6,6 +6,7 @@
 #include <Eigen/Core>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <numbers>
@@ -69,19 +70,42 @@ template <class S>
     return Eigen::Map<Mapped>(data, count);
 }
 
+/// silu of `count` elements, in place. Whole registers at a time to the very end: were the last few
+/// computed one by one, with another exp, a value's bits would depend on where it stands.
+template <class S>
+void silu_run(S* data, std::int64_t count) {
+    // Below this exp(-x) overflows, and Eigen's exp may give a large number in place of infinity.
+    constexpr S lowest = sizeof(S) == 4 ? S{-104} : S{-746};
+    constexpr std::int64_t block = 256;
+    alignas(64) std::array<S, block> exponential;
+    for (std::int64_t first = 0; first < count; first += block) {
+        const auto size = std::min(block, count - first);
+        const auto padded = (size + 15) / 16 * 16;
+        S* x = data + first;
+        std::copy_n(x, size, exponential.data());
+        std::fill(exponential.data() + size, exponential.data() + padded, S{0});
+        auto e = as_array(exponential.data(), padded);
+        e = (-e).exp();
+        for (std::int64_t i = 0; i < size; ++i) {
+            x[i] = x[i] < lowest ? x[i] * S{0} : x[i] / (S{1} + e[i]);
+        }
+    }
+}
+
 /// `count` elements through an activation, in place.
 template <class S>
 void activate_run(Activation kind, S* data, std::int64_t count) {
-    auto x = as_array(data, count);
     switch (kind) {
         case Activation::none: return;
         case Activation::relu:
             for (std::int64_t i = 0; i < count; ++i) data[i] = data[i] < S{0} ? S{0} : data[i];
             return;
-        case Activation::silu: x = x / (S{1} + (-x).exp()); return;
+        case Activation::silu: silu_run(data, count); return;
         case Activation::mish:
         case Activation::gelu:
-            for (auto& value : x) value = static_cast<S>(activate(kind, value));
+            for (std::int64_t i = 0; i < count; ++i) {
+                data[i] = static_cast<S>(activate(kind, static_cast<double>(data[i])));
+            }
             return;
     }
 }

@@ -68,9 +68,8 @@ public:
     Conv2dKernel(const Tensor<Cpu<S>>& weight, std::optional<Tensor<Cpu<S>>> bias,
                  const Conv2dOptions& options = {})
         : geometry_(weight.shape(), options), bias_(std::move(bias)),
-          winograd_(geometry_.kernel_h == 3 && geometry_.kernel_w == 3 &&
-                    options.stride == std::array<std::int64_t, 2>{1, 1}),
-          packed_(winograd_ ? detail::winograd_pack(weight) : detail::im2col_pack(weight)) {
+          packed_(geometry_.uses_winograd() ? detail::winograd_pack(weight)
+                                            : detail::im2col_pack(weight)) {
         if (bias_ && bias_->shape() != Shape{geometry_.out_channels}) {
             fail("conv2d bias", to_string(bias_->shape()),
                  "shape " + to_string(Shape{geometry_.out_channels}));
@@ -80,12 +79,10 @@ public:
     [[nodiscard]] const Conv2dGeometry& geometry() const { return geometry_; }
     [[nodiscard]] const S* packed() const { return packed_.data(); }
     [[nodiscard]] const S* bias() const { return bias_ ? bias_->data() : nullptr; }
-    [[nodiscard]] bool uses_winograd() const { return winograd_; }
 
 private:
     Conv2dGeometry geometry_;
     std::optional<Tensor<Cpu<S>>> bias_;
-    bool winograd_;
     Tensor<Cpu<S>> packed_;
 };
 
@@ -112,6 +109,11 @@ template <class S>
                                     const Conv2dFusion<Cpu<S>>& fusion = {}) {
     using V = Simd<S>;
     const auto& geometry = kernel.geometry();
+    const bool fuses_upsampling = geometry.fuses_upsampling(fusion.upsample);
+    if (fusion.upsample != 1 && !fuses_upsampling) {
+        return conv2d(upsample_nearest(x, fusion.upsample), kernel,
+                      {.add = fusion.add, .activation = fusion.activation});
+    }
     Tensor<Cpu<S>> y(geometry.output_shape(x.shape(), fusion.upsample));
     if (fusion.add) require_same_shape("conv2d add", *fusion.add, y);
     const auto [N, C, H, W] = nchw(x, "conv2d");
@@ -122,15 +124,9 @@ template <class S>
                                        fusion.activation}
             .run(N);
     };
-    const bool by_phases = kernel.uses_winograd() && fusion.upsample == 2 &&
-                           geometry.options.padding == Padding::all(1);
-    if (fusion.upsample != 1 && !by_phases) {
-        return conv2d(upsample_nearest(x, fusion.upsample), kernel,
-                      {.add = fusion.add, .activation = fusion.activation});
-    }
-    if (by_phases) {
+    if (fuses_upsampling) {
         winograd.template operator()<true>();
-    } else if (kernel.uses_winograd()) {
+    } else if (geometry.uses_winograd()) {
         winograd.template operator()<false>();
     } else {
         detail::Im2col<V>{geometry, x.data(), H, W, kernel.packed(), kernel.bias(), y.data(),
@@ -142,6 +138,9 @@ template <class S>
 
 [[nodiscard]] inline Tensor<Meta> conv2d(const Tensor<Meta>& x, const Conv2dKernel<Meta>& kernel,
                                          const Conv2dFusion<Meta>& fusion = {}) {
+    if (fusion.upsample != 1 && !kernel.geometry().fuses_upsampling(fusion.upsample)) {
+        return conv2d(upsample_nearest(x, fusion.upsample), kernel, {.add = fusion.add});
+    }
     Tensor<Meta> y(kernel.geometry().output_shape(x.shape(), fusion.upsample));
     if (fusion.add) require_same_shape("conv2d add", *fusion.add, y);
     if (auto* run = Workspace::current()) {

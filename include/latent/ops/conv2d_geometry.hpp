@@ -56,6 +56,15 @@ struct Conv2dGeometry {
     /// Products summed for one output value.
     [[nodiscard]] std::int64_t depth() const { return in_channels * kernel_h * kernel_w; }
 
+    /// Whether the fast form is Winograd's.
+    [[nodiscard]] bool uses_winograd() const {
+        return kernel_h == 3 && kernel_w == 3 && options.stride == std::array<std::int64_t, 2>{1, 1};
+    }
+    /// Whether the fast form enlarges by `factor` on the way, so that no larger image is made.
+    [[nodiscard]] bool fuses_upsampling(std::int64_t factor) const {
+        return factor == 2 && uses_winograd() && options.padding == Padding::all(1);
+    }
+
     /// x [N, in_channels, H, W] -> [N, out_channels, OH, OW],
     ///   OH = (H * upsample + top + bottom - kernel_h) / stride + 1, rounded down; OW likewise.
     [[nodiscard]] Shape output_shape(const Shape& x, std::int64_t upsample = 1) const {

@@ -98,15 +98,18 @@ template <class S>
     parallel_for(N * groups, [&, C = C](std::int64_t group, int) {
         const auto first = group * members * pixels;
         const auto [mean, variance] = detail::moments(x.data() + first, members * pixels);
+        const auto center = static_cast<S>(mean);
         const auto inverse = 1 / std::sqrt(variance + eps);
         for (std::int64_t member = 0; member < members; ++member) {
             const auto c = group * members % C + member;
-            // (x - mean) * inverse * weight + bias as one multiplication and one addition.
+            // (x - mean) * inverse * weight + bias. The mean is subtracted from x itself, not from
+            // the product, where large numbers would cancel; what its rounding lost is in `offset`.
             const auto factor = inverse * static_cast<double>(weight.data()[c]);
-            const auto offset = static_cast<double>(bias.data()[c]) - mean * factor;
+            const auto offset = static_cast<double>(bias.data()[c]) -
+                                (mean - static_cast<double>(center)) * factor;
             S* to = y.data() + first + member * pixels;
             detail::as_array(to, pixels) =
-                detail::as_array(x.data() + first + member * pixels, pixels) *
+                (detail::as_array(x.data() + first + member * pixels, pixels) - center) *
                     static_cast<S>(factor) + static_cast<S>(offset);
             detail::activate_run(after, to, pixels);
         }

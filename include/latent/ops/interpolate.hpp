@@ -67,7 +67,7 @@ namespace reference {
 template <class S>
 [[nodiscard]] Tensor<Cpu<S>> interpolate(const Tensor<Cpu<S>>& x, std::int64_t factor,
                                          Interpolation mode) {
-    if (mode == Interpolation::nearest) return upsample_nearest(x, factor);
+    if (mode == Interpolation::nearest) return reference::upsample_nearest(x, factor);
     Tensor<Cpu<S>> y(detail::upsampled_shape(x.shape(), factor));
     const auto [N, C, H, W] = nchw(x, "interpolate");
     const auto down = detail::interpolation_taps(mode, H, factor);

@@ -14,12 +14,17 @@ namespace latent {
 namespace detail {
 
 template <class Device>
-[[nodiscard]] Shape linear_shape(const Tensor<Device>& x, const Tensor<Device>& weight) {
+[[nodiscard]] Shape linear_shape(const Tensor<Device>& x, const Tensor<Device>& weight,
+                                 const Tensor<Device>& bias) {
     const auto& shape = x.shape();
     if (weight.shape().rank() != 2 || shape.rank() < 1 ||
         shape[shape.rank() - 1] != weight.dim(1)) {
         fail("linear", to_string(shape) + " by " + to_string(weight.shape()),
              "x [..., in_features] and weight [out_features, in_features]");
+    }
+    if (bias.numel() != 0 && bias.shape() != Shape{weight.dim(0)}) {
+        fail("linear bias", to_string(bias.shape()),
+             "shape " + to_string(Shape{weight.dim(0)}) + " or empty");
     }
     std::vector<std::int64_t> dims(shape.dims().begin(), shape.dims().end());
     dims.back() = weight.dim(0);
@@ -34,7 +39,7 @@ namespace reference {
 template <class S>
 [[nodiscard]] Tensor<Cpu<S>> linear(const Tensor<Cpu<S>>& x, const Tensor<Cpu<S>>& weight,
                                     const Tensor<Cpu<S>>& bias) {
-    Tensor<Cpu<S>> y(detail::linear_shape(x, weight));
+    Tensor<Cpu<S>> y(detail::linear_shape(x, weight, bias));
     const auto K = weight.dim(0), C = weight.dim(1);
     for (std::int64_t row = 0; row < y.numel() / std::max<std::int64_t>(K, 1); ++row) {
         for (std::int64_t k = 0; k < K; ++k) {
@@ -62,8 +67,9 @@ template <class S>
     using Matrix = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     using RowVector = Eigen::Matrix<S, 1, Eigen::Dynamic>;
     constexpr std::int64_t block_rows = 64;
+    constexpr std::int64_t chain = 256; // rounding errors grow with the length of a sum
 
-    Tensor<Cpu<S>> y(detail::linear_shape(x, weight));
+    Tensor<Cpu<S>> y(detail::linear_shape(x, weight, bias));
     const auto K = weight.dim(0), C = weight.dim(1);
     const auto rows = K > 0 ? y.numel() / K : 0;
     const Eigen::Map<const Matrix> w(weight.data(), K, C);
@@ -72,15 +78,19 @@ template <class S>
         const auto count = std::min(block_rows, rows - first);
         const Eigen::Map<const Matrix> in(x.data() + first * C, count, C);
         Eigen::Map<Matrix> out(y.data() + first * K, count, K);
-        out.noalias() = in * w.transpose();
+        out.setZero();
+        for (std::int64_t c = 0; c < C; c += chain) {
+            const auto depth = std::min(chain, C - c);
+            out.noalias() += in.middleCols(c, depth) * w.middleCols(c, depth).transpose();
+        }
         if (bias.numel()) out.rowwise() += Eigen::Map<const RowVector>(bias.data(), K);
     });
     return y;
 }
 
 [[nodiscard]] inline Tensor<Meta> linear(const Tensor<Meta>& x, const Tensor<Meta>& weight,
-                                         const Tensor<Meta>&) {
-    Tensor<Meta> y(detail::linear_shape(x, weight));
+                                         const Tensor<Meta>& bias) {
+    Tensor<Meta> y(detail::linear_shape(x, weight, bias));
     if (auto* run = Workspace::current()) run->report().multiply_adds += y.numel() * weight.dim(1);
     return y;
 }

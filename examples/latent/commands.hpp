@@ -1,0 +1,82 @@
+#pragma once
+
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+/// The command `latent`: what its subcommands are asked for. Each declares its options in add_to(),
+/// works in run(), and has a file of its own.
+
+namespace latent::command {
+
+/// Where a network's weights are: a folder or file with both sides, or a file for each.
+struct NetworkFiles {
+    std::string model, encoder, decoder;
+
+    [[nodiscard]] bool empty() const { return model.empty() && encoder.empty() && decoder.empty(); }
+};
+
+struct RunOptions {
+    int threads = 0; ///< 0: as many as the machine has
+    bool quiet = false;
+};
+
+/// latent inspect PATH: what a file holds.
+struct Inspect {
+    std::string path;
+    bool json = false;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
+/// latent encode IN -m MODEL -o OUT: an image, or a tensor of images, to latents.
+struct Encode {
+    std::string in, key, out;
+    NetworkFiles network;
+    RunOptions options;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
+/// latent decode IN -m MODEL -o OUT: latents to an image, or a tensor of images.
+struct Decode {
+    std::string in, key, out;
+    NetworkFiles network;
+    RunOptions options;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
+/// latent reconstruct IMAGE -m MODEL -o OUT: there and back, and how well.
+struct Reconstruct {
+    std::string in, out;
+    NetworkFiles network;
+    RunOptions options;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
+/// latent demo [IMAGE]: there and back with whatever is at hand.
+struct Demo {
+    std::string in, out = "latent-demo.png";
+    NetworkFiles network;
+    RunOptions options;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
+/// Declares -m, --encoder and --decoder.
+void add_network_options(CLI::App& command, NetworkFiles& network);
+/// Declares --threads and --quiet.
+void add_run_options(CLI::App& command, RunOptions& options);
+/// Throws a usage error unless the options name the sides that are needed.
+void require_network(const NetworkFiles& network, bool encoder, bool decoder);
+
+} // namespace latent::command

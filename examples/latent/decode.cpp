@@ -1,0 +1,90 @@
+// latent decode IN -m MODEL -o OUT: latents to an image, or a tensor of images.
+
+#include "files.hpp"
+#include "network.hpp"
+
+#include <latent/io/image.hpp>
+#include <latent/io/safetensors.hpp>
+#include <latent/pipelines/image.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+#include <cstdint>
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+namespace latent::command {
+
+namespace {
+
+/// A side of the image before it was padded, from the metadata; 0 where there is none.
+std::int64_t side_of(const TensorFile& file, const std::string& name) {
+    const auto found = file.metadata.find(name);
+    if (found == file.metadata.end()) return 0;
+    const auto& text = found->second;
+    std::int64_t side = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), side);
+    if (error != std::errc() || end != text.data() + text.size() || side < 1) {
+        fail(file.where, name + " = " + in_quotes(text) + " in the file's metadata",
+             "a whole number of at least 1");
+    }
+    return side;
+}
+
+/// photo.png for one image, photo-0.png, photo-1.png, ... for several.
+void write_images(const std::filesystem::path& path, const Tensor<Cpu<float>>& images, bool quiet) {
+    for (std::int64_t n = 0; n < images.dim(0); ++n) {
+        auto place = path;
+        if (images.dim(0) > 1) {
+            auto name = path.stem();
+            name += "-" + std::to_string(n);
+            name += path.extension();
+            place.replace_filename(name);
+        }
+        stop_if_interrupted();
+        write_png(place, {images.dim(3), images.dim(2), 3, rgb_from_image(images, n)});
+        if (images.dim(0) > 1 && !quiet) std::cerr << "wrote " << display(place) << '\n';
+    }
+}
+
+} // namespace
+
+void Decode::add_to(CLI::App& app) {
+    auto* const command = app.add_subcommand("decode", "Latents to images");
+    command->add_option("IN", in, "A safetensors file with latents [N, C, h, w]")->required();
+    command
+        ->add_option("-o,--out", out,
+                     "A .png (several images: NAME-0.png, NAME-1.png, ...), or a .safetensors file "
+                     "with the images in about [-1, 1] under the key sample")
+        ->required();
+    command->add_option("--key", key, "The tensor in IN (default: latents, or its only one)");
+    add_network_options(*command, network);
+    add_run_options(*command, options);
+    command->footer("Example:\n  latent decode latents.safetensors --decoder taef2_decoder.pth "
+                    "-o photo.png");
+    command->callback([this] {
+        require_network(network, false, true);
+        run();
+    });
+}
+
+void Decode::run() const {
+    require_output(out, {".png", ".safetensors"});
+    const auto file = read_tensor(in, key, "latents", 3 * max_pixels);
+    const Size size{side_of(file, "width"), side_of(file, "height")};
+    if ((size.width == 0) != (size.height == 0)) {
+        fail(file.where, "one of width and height in the file's metadata", "both or none");
+    }
+    const auto images =
+        decode_latents({network.model, "", network.decoder}, options, file.where, file.tensor, size);
+    stop_if_interrupted();
+    if (extension(out) == ".png") {
+        write_images(out, images, options.quiet);
+    } else {
+        save_safetensors(out, {{"sample", images}});
+    }
+}
+
+} // namespace latent::command

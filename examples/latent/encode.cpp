@@ -1,0 +1,66 @@
+// latent encode IN -m MODEL -o OUT: an image, or a tensor of images, to latents.
+
+#include "files.hpp"
+#include "network.hpp"
+
+#include <latent/io/image.hpp>
+#include <latent/io/safetensors.hpp>
+#include <latent/pipelines/image.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+namespace latent::command {
+
+namespace {
+
+TensorFile read_images(const std::filesystem::path& path, const std::string& key) {
+    const MappedFile file(path);
+    const auto bytes = file.bytes();
+    const auto end = extension(path);
+    const bool image = latent::detail::is_png(bytes) || latent::detail::is_jpeg(bytes) ||
+                       end == ".png" || end == ".jpg" || end == ".jpeg";
+    if (!image) return read_tensor(path, key, "", 3 * max_pixels);
+    const auto pixels = decode_image(display(path), bytes);
+    return {display(path), image_from_rgb(pixels.pixels, pixels.width, pixels.height), {}};
+}
+
+} // namespace
+
+void Encode::add_to(CLI::App& app) {
+    auto* const command = app.add_subcommand("encode", "Images to latents");
+    command
+        ->add_option("IN", in, "A PNG or JPEG, or a safetensors file with images [N, 3, H, W] in "
+                               "[-1, 1]")
+        ->required();
+    command->add_option("-o,--out", out, "The latents: a .safetensors file, under the key latents")
+        ->required();
+    command->add_option("--key", key, "The tensor in IN (default: its only one)");
+    add_network_options(*command, network);
+    add_run_options(*command, options);
+    command->footer("Example:\n  latent encode photo.png -m taesd -o latents.safetensors");
+    command->callback([this] {
+        require_network(network, true, false);
+        run();
+    });
+}
+
+void Encode::run() const {
+    require_output(out, {".safetensors"});
+    const auto images = read_images(in, key);
+    // A decoder's file beside the encoder's is not needed here.
+    const auto encoded = encode_images({network.model, network.encoder, ""}, options, images.where,
+                                       images.tensor);
+    std::map<std::string, std::string> metadata;
+    if (encoded.padded) {
+        metadata["width"] = std::to_string(images.tensor.dim(3));
+        metadata["height"] = std::to_string(images.tensor.dim(2));
+    }
+    stop_if_interrupted();
+    save_safetensors(out, {{"latents", encoded.latents}}, metadata);
+}
+
+} // namespace latent::command

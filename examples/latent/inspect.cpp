@@ -1,0 +1,111 @@
+// latent inspect PATH: one line a tensor of a checkpoint, the size of an image, or a config.json
+// with its defaults filled in.
+
+#include "commands.hpp"
+
+#include <latent/io/checkpoint.hpp>
+#include <latent/io/config.hpp>
+#include <latent/io/image.hpp>
+#include <latent/io/json.hpp>
+#include <latent/io/load.hpp>
+#include <latent/io/system.hpp>
+#include <latent/io/text.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <string_view>
+
+namespace latent::command {
+
+namespace {
+
+std::string dump(const OrderedJson& json, int indent) {
+    return json.dump(indent, ' ', false, OrderedJson::error_handler_t::replace);
+}
+
+/// Whether the bytes are JSON text. In safetensors a length stands first, of which the upper bytes
+/// are 0, as no text has them.
+bool is_json(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t\r\n");
+    return first != std::string_view::npos && text[first] == '{' &&
+           text.substr(0, 8).find('\0') == std::string_view::npos;
+}
+
+std::string with_commas(const Shape& shape) {
+    std::string text;
+    for (const auto dim : shape.dims()) {
+        if (!text.empty()) text += ',';
+        text += std::to_string(dim);
+    }
+    return text;
+}
+
+void inspect_image(const ImageInfo& info, bool json) {
+    OrderedJson fields = {{"width", info.width},
+                          {"height", info.height},
+                          {"channels", info.channels},
+                          {"bits", info.bits}};
+    if (json) {
+        std::cout << dump(fields, 2) << '\n';
+        return;
+    }
+    for (const auto& [name, value] : fields.items()) std::cout << name << ' ' << value << '\n';
+}
+
+void inspect_config(const std::filesystem::path& path) {
+    const auto [config, unknown] = load_autoencoder_tiny_config(path);
+    for (const auto& name : unknown) {
+        std::cerr << display(path) << ": the field " << in_quotes(name) << " has no meaning here\n";
+    }
+    std::cout << dump(config_to_json(config, "AutoencoderTiny"), 2) << '\n';
+}
+
+void inspect_checkpoint(const Checkpoint& file, bool json) {
+    if (!json) {
+        for (const auto& tensor : file.tensors()) {
+            std::cout << escaped(tensor.name) << '\t' << to_string(tensor.dtype) << '\t'
+                      << with_commas(tensor.shape) << '\n';
+        }
+        return;
+    }
+    OrderedJson tensors = OrderedJson::array();
+    for (const auto& tensor : file.tensors()) {
+        const auto dims = tensor.shape.dims();
+        tensors.push_back({{"name", tensor.name},
+                           {"dtype", to_string(tensor.dtype)},
+                           {"shape", std::vector<std::int64_t>(dims.begin(), dims.end())}});
+    }
+    OrderedJson metadata = OrderedJson::object();
+    for (const auto& [name, value] : file.metadata()) metadata[name] = value;
+    const OrderedJson all = {{"format", file.format()}, {"metadata", metadata}, {"tensors", tensors}};
+    std::cout << dump(all, 2) << '\n';
+}
+
+} // namespace
+
+void Inspect::add_to(CLI::App& app) {
+    auto* const command = app.add_subcommand("inspect", "List what a checkpoint, an image or a "
+                                                        "config.json holds");
+    command->add_option("PATH", path, "A checkpoint, a PNG or JPEG, or a config.json")->required();
+    command->add_flag("--json", json, "Print JSON");
+    command->footer("Example:\n  latent inspect diffusion_pytorch_model.safetensors");
+    command->callback([this] { run(); });
+}
+
+void Inspect::run() const {
+    const MappedFile file(path);
+    const auto bytes = file.bytes();
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (detail::is_png(bytes) || detail::is_jpeg(bytes)) {
+        inspect_image(image_info(display(path), bytes), json);
+    } else if (is_json(text) || path.ends_with(".json")) {
+        inspect_config(path);
+    } else {
+        inspect_checkpoint(Checkpoint::open(path), json);
+    }
+}
+
+} // namespace latent::command

@@ -1,0 +1,94 @@
+// The command `latent`: inspects checkpoints, and sends images through an autoencoder and back.
+// Exit codes: 0 done, 1 an error (one line on stderr), 2 a wrong call, 130 interrupted.
+
+#include "commands.hpp"
+
+#include <latent/io/system.hpp>
+#include <latent/io/text.hpp>
+#include <latent/tensor/error.hpp>
+#include <latent/tensor/trace.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <new>
+#include <string>
+
+namespace latent::command {
+
+void add_network_options(CLI::App& command, NetworkFiles& network) {
+    auto* const model =
+        command.add_option("-m,--model", network.model,
+                           "A folder with config.json and weights, or one file (safetensors, or "
+                           "what torch.save writes)");
+    command.add_option("--encoder", network.encoder, "The encoder's file, as the taesd project has it")
+        ->excludes(model);
+    command.add_option("--decoder", network.decoder, "The decoder's file")->excludes(model);
+}
+
+void add_run_options(CLI::App& command, RunOptions& options) {
+    command.add_option("--threads", options.threads, "At most this many threads (default: all)")
+        ->check(CLI::Range(1, 1024));
+    command.add_flag("--quiet", options.quiet, "No progress bar and no remarks");
+}
+
+void require_network(const NetworkFiles& network, bool encoder, bool decoder) {
+    if (!network.model.empty()) return;
+    if (encoder && network.encoder.empty()) throw CLI::RequiredError("--model or --encoder");
+    if (decoder && network.decoder.empty()) throw CLI::RequiredError("--model or --decoder");
+}
+
+} // namespace latent::command
+
+namespace {
+
+int complain(const std::string& text, int code) {
+    std::cout.flush();
+    std::cerr << latent::printable(text) << '\n';
+    return code;
+}
+
+int run(int argc, char* argv[]) {
+    namespace command = latent::command;
+    command::Inspect inspect;
+    command::Encode encode;
+    command::Decode decode;
+    command::Reconstruct reconstruct;
+    command::Demo demo;
+
+    CLI::App app("Latent: images through an autoencoder, and back.", "latent");
+    app.require_subcommand(1);
+    inspect.add_to(app);
+    encode.add_to(app);
+    decode.add_to(app);
+    reconstruct.add_to(app);
+    demo.add_to(app);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app.exit(error); // --help
+        const auto rest = app.remaining();
+        const bool unknown = app.get_subcommands().empty() && !rest.empty();
+        const auto text = unknown ? "no subcommand " + latent::in_quotes(rest.front()) : error.what();
+        return complain(text + "; see latent --help", 2);
+    }
+    if (!std::cout.flush()) latent::fail("stdout", "a failed write", "an output that takes it");
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char* argv[]) {
+    latent::catch_interrupts();
+    try {
+        return run(argc, argv);
+    } catch (const latent::Stopped&) {
+        return complain("interrupted", 130);
+    } catch (const std::bad_alloc&) {
+        return complain("latent: got no more memory, expected enough for this image", 1);
+    } catch (const std::exception& error) {
+        return complain(error.what(), 1);
+    }
+}

@@ -1,0 +1,37 @@
+// latent reconstruct IMAGE -m MODEL -o OUT: there and back, and how well.
+
+#include "files.hpp"
+#include "network.hpp"
+
+#include <latent/io/image.hpp>
+
+#include <CLI/CLI.hpp>
+
+namespace latent::command {
+
+void Reconstruct::add_to(CLI::App& app) {
+    auto* const command = app.add_subcommand("reconstruct", "An image to latents and back");
+    command->add_option("IMAGE", in, "A PNG or JPEG")->required();
+    command->add_option("-o,--out", out, "What came back: a .png")->required();
+    add_network_options(*command, network);
+    add_run_options(*command, options);
+    command->footer("Prints psnr_db, encode_s, decode_s and peak_mib.\n"
+                    "Example:\n  latent reconstruct photo.png --encoder taef2_encoder.pth "
+                    "--decoder taef2_decoder.pth -o back.png");
+    command->callback([this] {
+        require_network(network, true, true);
+        run();
+    });
+}
+
+void Reconstruct::run() const {
+    require_output(out, {".png"});
+    const auto image = read_image(in);
+    auto result = reconstruct_pixels(network, options, display(in), image.pixels,
+                                     {image.width, image.height});
+    stop_if_interrupted();
+    write_png(out, {image.width, image.height, 3, result.pixels});
+    print_figures(result);
+}
+
+} // namespace latent::command

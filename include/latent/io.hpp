@@ -1,0 +1,34 @@
+#pragma once
+
+/// \file
+/// Files: checkpoints, configs and images. This second umbrella needs nlohmann-json, libzip and stb
+/// (the target latent::io). Read the headers in this order.
+
+// 1. Text, numbers and the system.
+#include "latent/io/text.hpp"        // names from files, made fit to be shown
+#include "latent/io/system.hpp"      // mapped files, output that appears whole, memory, Ctrl-C
+#include "latent/io/dtype.hpp"       // the number types of checkpoints, down to 8 bits
+#include "latent/io/json.hpp"        // strict JSON
+#include "latent/io/tensor_info.hpp" // what a file says about one of its tensors
+
+// 2. Checkpoints.
+#include "latent/io/safetensors_header.hpp" // the JSON in front of
+#include "latent/io/safetensors.hpp"        // safetensors, read and written
+#include "latent/io/pickle_nodes.hpp"       // what a pickle is made of
+#include "latent/io/pickle.hpp"             // a pickle machine that executes nothing
+#include "latent/io/zip_archive.hpp"        // where the records of a zip file lie
+#include "latent/io/torch_tensors.hpp"      // tensors in a pickle
+#include "latent/io/torch_file.hpp"         // what torch.save writes
+#include "latent/io/checkpoint.hpp"         // any of these, standing open
+
+// 3. From a file to a model.
+#include "latent/io/rename.hpp"        // from our names to a file's
+#include "latent/io/nearest_name.hpp"  // what a missing name may have meant
+#include "latent/io/weight_source.hpp" // Weights from files, and one report of all that is wrong
+#include "latent/io/config.hpp"        // config.json
+#include "latent/io/keys.hpp"          // the names that projects use
+#include "latent/io/load.hpp"          // load_autoencoder_tiny(path)
+
+// 4. Images.
+#include "latent/io/stb.hpp"   // the decoder underneath
+#include "latent/io/image.hpp" // PNG and JPEG in, PNG out

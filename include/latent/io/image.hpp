@@ -1,0 +1,168 @@
+#pragma once
+
+#include "latent/io/stb.hpp"
+#include "latent/io/system.hpp"
+#include "latent/io/text.hpp"
+#include "latent/tensor/error.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace latent {
+
+/// An image of 8-bit samples: row after row from the top, pixel after pixel, `channels` samples
+/// each; 3 channels are red, green, blue in [0, 255].
+struct Image {
+    std::int64_t width = 0;
+    std::int64_t height = 0;
+    std::int64_t channels = 3;
+    std::vector<std::uint8_t> pixels;
+};
+
+/// What the head of an image file says.
+struct ImageInfo {
+    std::int64_t width = 0;
+    std::int64_t height = 0;
+    std::int64_t channels =
+        0;        ///< in the file: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha
+    int bits = 8; ///< of one sample, 8 or 16
+};
+
+/// The largest image that is read or written: 64 Mpixel, 8192 x 8192.
+inline constexpr std::int64_t max_image_pixels = std::int64_t{1} << 26U;
+
+namespace detail {
+
+[[nodiscard]] inline bool is_png(std::span<const std::byte> bytes) {
+    static constexpr std::string_view signature = "\x89PNG\r\n\x1a\n";
+    const std::string_view head(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return head.starts_with(signature);
+}
+
+[[nodiscard]] inline bool is_jpeg(std::span<const std::byte> bytes) {
+    return bytes.size() >= 3 && bytes[0] == std::byte{0xFF} && bytes[1] == std::byte{0xD8} &&
+           bytes[2] == std::byte{0xFF};
+}
+
+[[noreturn]] inline void fail_image(std::string_view where) {
+    const char* const reason = stbi_failure_reason();
+    fail(where, "a broken image (" + printable(reason ? reason : "unknown reason") + ")",
+         "a PNG or JPEG image");
+}
+
+[[nodiscard]] inline const stbi_uc* stb_bytes(std::span<const std::byte> bytes) {
+    return reinterpret_cast<const stbi_uc*>(bytes.data());
+}
+
+} // namespace detail
+
+/// What the head of a PNG or JPEG says about it, checked against what a file of this length can
+/// hold; nothing is decoded.
+[[nodiscard]] inline ImageInfo image_info(std::string_view where,
+                                          std::span<const std::byte> bytes) {
+    const bool png = detail::is_png(bytes);
+    if (!png && !detail::is_jpeg(bytes)) {
+        fail(where, bytes.empty() ? "an empty file" : "a file of another kind",
+             "a PNG or JPEG image");
+    }
+    if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+        fail(where, std::to_string(bytes.size()) + " bytes", "an image below 2 GiB");
+    }
+    const auto size = static_cast<int>(bytes.size());
+    int width = 0, height = 0, channels = 0;
+    if (stbi_info_from_memory(detail::stb_bytes(bytes), size, &width, &height, &channels) ==
+        0) {
+        detail::fail_image(where);
+    }
+    const bool deep = stbi_is_16_bit_from_memory(detail::stb_bytes(bytes), size) != 0;
+    const ImageInfo info{width, height, channels, deep ? 16 : 8};
+    const auto text = std::to_string(width) + " x " + std::to_string(height) + " pixels";
+    if (info.width < 1 || info.height < 1 || info.width > max_image_pixels / info.height) {
+        fail(where, text, "1 to " + std::to_string(max_image_pixels) + " pixels");
+    }
+    // Each format needs some bits for a pixel, however plain the picture: zlib packs no more
+    // than 1032 bytes into one, a JPEG spends two bits or more on a block of 64 pixels (half of
+    // that where it is progressive). Grey PNGs have 8 pixels a byte. A factor of 2 is room for
+    // doubt.
+    const std::int64_t pixels_per_byte =
+        png ? std::int64_t{2} * 8 * 1032 : std::int64_t{2} * 512;
+    if (info.width * info.height / pixels_per_byte > static_cast<std::int64_t>(bytes.size())) {
+        fail(where, text + " in " + std::to_string(bytes.size()) + " bytes",
+             "no more pixels than such a file can hold", "the file was cut short or is forged");
+    }
+    return info;
+}
+
+/// The same, of a file.
+[[nodiscard]] inline ImageInfo image_info(const std::filesystem::path& path) {
+    return image_info(display(path), MappedFile(path).bytes());
+}
+
+/// Decodes a PNG or JPEG to 3 channels: grey is repeated, alpha dropped (not blended), 16 bits
+/// reduced to their upper 8. A JPEG's orientation tag is not obeyed.
+/// Throws Error, beginning with `where`, for anything else and for broken images.
+[[nodiscard]] inline Image decode_image(std::string_view where,
+                                        std::span<const std::byte> bytes) {
+    const auto info = image_info(where, bytes);
+    struct Free {
+        void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
+    };
+    int width = 0, height = 0, channels = 0;
+    const std::unique_ptr<stbi_uc, Free> pixels(
+        stbi_load_from_memory(detail::stb_bytes(bytes), static_cast<int>(bytes.size()), &width,
+                              &height, &channels, 3));
+    if (!pixels) detail::fail_image(where);
+    if (width != info.width || height != info.height) {
+        fail(where, "two sizes in one image", "one");
+    }
+    const auto count = static_cast<std::size_t>(info.width * info.height * 3);
+    return {info.width, info.height, 3, {pixels.get(), pixels.get() + count}};
+}
+
+/// The same, of a file.
+[[nodiscard]] inline Image read_image(const std::filesystem::path& path) {
+    const MappedFile file(path);
+    return decode_image(display(path), file.bytes());
+}
+
+/// The image as the bytes of a PNG, of 1 to 4 channels. Errors begin with `where`.
+[[nodiscard]] inline std::vector<std::byte> encode_png(std::string_view where,
+                                                       const Image& image) {
+    const auto& [width, height, channels, pixels] = image;
+    const bool sized = width >= 1 && height >= 1 && width <= max_image_pixels / height;
+    if (!sized || channels < 1 || channels > 4 ||
+        pixels.size() != static_cast<std::size_t>(width * height * channels)) {
+        fail(where,
+             std::to_string(width) + " x " + std::to_string(height) + " pixels of " +
+                 std::to_string(channels) + " channels in " + std::to_string(pixels.size()) +
+                 " bytes",
+             "1 to " + std::to_string(max_image_pixels) + " pixels of 1 to 4 channels");
+    }
+    std::vector<std::byte> bytes;
+    const auto take = [](void* context, void* data, int size) {
+        const auto* const first = static_cast<const std::byte*>(data);
+        static_cast<std::vector<std::byte>*>(context)->assign(first, first + size);
+    };
+    const auto stride = static_cast<int>(width * channels);
+    if (stbi_write_png_to_func(take, &bytes, static_cast<int>(width), static_cast<int>(height),
+                               static_cast<int>(channels), pixels.data(), stride) == 0 ||
+        bytes.empty()) {
+        fail(where, "an image that cannot be packed", "one that fits into memory");
+    }
+    return bytes;
+}
+
+/// Writes a PNG, whole or not at all.
+inline void write_png(const std::filesystem::path& path, const Image& image) {
+    const auto bytes = encode_png(display(path), image);
+    write_atomically(path, [&](OutputFile& file) { file.write(bytes); });
+}
+
+} // namespace latent

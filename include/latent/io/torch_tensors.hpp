@@ -1,0 +1,359 @@
+#pragma once
+
+#include "latent/io/pickle_nodes.hpp"
+#include "latent/io/tensor_info.hpp"
+#include "latent/tensor/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// The tensors in a pickle of torch: a dictionary (or several, one inside the other) whose
+/// values are calls such as torch._utils._rebuild_tensor_v2(storage, offset, size, stride,
+/// ...), where the storage is ('storage', torch.FloatStorage, key, location, number of
+/// elements).
+
+namespace latent::detail {
+
+/// Where a storage lies in the file.
+struct StorageBytes {
+    std::size_t begin = 0, size = 0;
+};
+
+/// A storage as the pickle speaks of it. torch.UntypedStorage counts bytes and has no dtype.
+struct TorchStorage {
+    std::optional<DType> dtype;
+    std::int64_t numel = 0;
+    StorageBytes bytes;
+};
+
+struct TorchTypeName {
+    std::string_view name;
+    DType dtype;
+};
+
+/// torch.FloatStorage and the others.
+inline constexpr std::array torch_storages = {
+    TorchTypeName{"FloatStorage", DType::F32},
+    TorchTypeName{"HalfStorage", DType::F16},
+    TorchTypeName{"BFloat16Storage", DType::BF16},
+    TorchTypeName{"DoubleStorage", DType::F64},
+    TorchTypeName{"LongStorage", DType::I64},
+    TorchTypeName{"IntStorage", DType::I32},
+    TorchTypeName{"ShortStorage", DType::I16},
+    TorchTypeName{"CharStorage", DType::I8},
+    TorchTypeName{"ByteStorage", DType::U8},
+    TorchTypeName{"BoolStorage", DType::BOOL},
+    TorchTypeName{"ComplexFloatStorage", DType::C64},
+};
+
+/// torch.uint16 and the others that have no storage class: _rebuild_tensor_v3 names them.
+inline constexpr std::array torch_dtypes = {
+    TorchTypeName{"uint16", DType::U16},
+    TorchTypeName{"uint32", DType::U32},
+    TorchTypeName{"uint64", DType::U64},
+    TorchTypeName{"float8_e5m2", DType::F8_E5M2},
+    TorchTypeName{"float8_e4m3fn", DType::F8_E4M3},
+    TorchTypeName{"float8_e5m2fnuz", DType::F8_E5M2FNUZ},
+    TorchTypeName{"float8_e4m3fnuz", DType::F8_E4M3FNUZ},
+    TorchTypeName{"float8_e8m0fnu", DType::F8_E8M0},
+};
+
+class TorchTensors {
+public:
+    using Index = PickleNode::Index;
+    using Kind = PickleNode::Kind;
+    /// Gives the place of the storage with that key, or throws.
+    using FindStorage = std::function<StorageBytes(std::string_view key)>;
+
+    TorchTensors(std::string_view where, const Pickle& pickle, bool big_endian,
+                 FindStorage find)
+        : where_(where), pickle_(pickle), big_endian_(big_endian), find_(std::move(find)) {}
+
+    /// All tensors, in the order of the dictionaries. A dictionary that is reached twice gives
+    /// its tensors twice; how often that may happen is bounded, and one inside of itself is
+    /// left out.
+    [[nodiscard]] std::vector<TensorInfo> collect() {
+        const auto root = unwrapped(pickle_.root);
+        if (is_tensor(root)) add_tensor("tensor", root);
+        if (pickle_[root].kind == Kind::dictionary) walk(root);
+        if (tensors_.empty()) {
+            fail(where_, pickle_.describe(root) + " without tensors",
+                 "a dictionary of names and tensors", "save the model's state_dict()");
+        }
+        require_unique_names(where_, tensors_);
+        return std::move(tensors_);
+    }
+
+private:
+    /// Bounds on what sharing inside of a pickle can multiply.
+    static constexpr std::size_t max_visits = 4'000'000;
+    static constexpr std::size_t max_name_bytes = std::size_t{64} << 20U;
+    static constexpr std::int64_t max_repeated = std::int64_t{1} << 24U;
+    static constexpr std::size_t max_rank = 64; // torch's own limit
+
+    [[nodiscard]] Index unwrapped(Index root) const {
+        if (pickle_[root].kind != Kind::dictionary) return root;
+        for (const std::string_view wrapper : {"state_dict", "params_ema", "params"}) {
+            const auto& items = pickle_[root].items();
+            for (std::size_t i = 0; i < items.size(); i += 2) {
+                const bool found = pickle_[items[i]].kind == Kind::text &&
+                                   pickle_[items[i]].text() == wrapper &&
+                                   pickle_[items[i + 1]].kind == Kind::dictionary;
+                if (found) return items[i + 1];
+            }
+        }
+        return root;
+    }
+
+    /// Walks the dictionaries without recursion; `prefix` is the name of the innermost one.
+    void walk(Index root) {
+        struct Level {
+            Index dictionary;
+            std::size_t next, prefix_length;
+        };
+        std::vector<Level> levels{{root, 0, 0}};
+        std::vector<bool> is_open(pickle_.nodes.size());
+        is_open[root] = true;
+        std::string prefix;
+        std::size_t visits = 0, name_bytes = 0;
+
+        while (!levels.empty()) {
+            auto& level = levels.back();
+            const auto& items = pickle_[level.dictionary].items();
+            prefix.resize(level.prefix_length);
+            if (level.next == items.size()) {
+                is_open[level.dictionary] = false;
+                levels.pop_back();
+                continue;
+            }
+            const auto key = items[level.next];
+            const auto value = items[level.next + 1];
+            level.next += 2;
+            if (++visits > max_visits) {
+                fail(where_, "dictionaries that share each other too often", "a checkpoint");
+            }
+            const bool tensor = is_tensor(value);
+            if (!tensor && pickle_[value].kind != Kind::dictionary) continue;
+            if (!append_key(prefix, key)) continue;
+            if (prefix.size() > max_name_bytes) fail(where_, "an endless name", "a checkpoint");
+            if (tensor) {
+                name_bytes += prefix.size();
+                if (name_bytes > max_name_bytes) {
+                    fail(where_, "names longer than 64 MiB together", "a checkpoint");
+                }
+                add_tensor(prefix, value);
+            } else if (!is_open[value]) {
+                is_open[value] = true;
+                prefix += '.';
+                levels.push_back({value, 0, prefix.size()});
+            }
+        }
+    }
+
+    /// Only strings and integers name tensors; classes as keys occur, beside the weights.
+    [[nodiscard]] bool append_key(std::string& name, Index key) const {
+        const auto& node = pickle_[key];
+        if (node.kind == Kind::text)
+            name += node.text();
+        else if (node.kind == Kind::integer)
+            name += std::to_string(node.integer());
+        else
+            return false;
+        return true;
+    }
+
+    /// Whether the value is a call of one of torch's functions that rebuild a tensor.
+    [[nodiscard]] bool is_tensor(Index index) const {
+        const auto& node = pickle_[index];
+        if (node.kind != Kind::object) return false;
+        const auto& callee = pickle_[node.items()[0]];
+        return callee.kind == Kind::global &&
+               pickle_[callee.items()[0]].text() == "torch._utils" &&
+               pickle_[callee.items()[1]].text().starts_with("_rebuild_");
+    }
+
+    void add_tensor(const std::string& name, Index index) {
+        tensor_ = name;
+        // A parameter is a call around the call that makes its tensor.
+        for (int level = 0; is_call(index, "_rebuild_parameter") ||
+                            is_call(index, "_rebuild_parameter_with_state");) {
+            if (++level > 4) refuse("a parameter inside of parameters", "a tensor");
+            index = arguments(index, 1)[0];
+        }
+        const bool v3 = is_call(index, "_rebuild_tensor_v3");
+        if (!v3 && !is_call(index, "_rebuild_tensor_v2") &&
+            !is_call(index, "_rebuild_tensor")) {
+            refuse(is_tensor(index) ? pickle_.describe(pickle_[index].items()[0])
+                                    : pickle_.describe(index),
+                   "a dense tensor", "sparse and quantised tensors are not read");
+        }
+        const auto& parts = arguments(index, v3 ? 7 : 4);
+        const auto storage = read_storage(parts[0]);
+        const auto dtype = v3 ? named_dtype(parts[6]) : storage.dtype;
+        if (!dtype) refuse("a storage without a dtype", "a dtype");
+        add_view(storage, *dtype, integer(parts[1], "an offset"), integers(parts[2], "a size"),
+                 integers(parts[3], "strides"));
+    }
+
+    /// Adds the tensor that looks at `storage` so, after all that it claims was checked.
+    void add_view(const TorchStorage& storage, DType dtype, std::int64_t offset,
+                  std::vector<std::int64_t> dims, std::vector<std::int64_t> strides) {
+        const auto width = static_cast<std::int64_t>(bits_of(dtype) / 8);
+        const auto stored = static_cast<std::int64_t>(storage.bytes.size) / width;
+        if (dims.size() != strides.size()) {
+            refuse(std::to_string(strides.size()) + " strides",
+                   "one for each of the " + std::to_string(dims.size()) + " dimensions");
+        }
+        auto shape = claimed_shape(where_, tensor_, std::move(dims));
+        std::optional<std::int64_t> last = offset;
+        if (offset < 0) refuse("offset " + std::to_string(offset), "an offset of at least 0");
+        for (std::size_t axis = 0; axis < strides.size(); ++axis) {
+            if (strides[axis] < 0) refuse("strides " + shape_text(strides), "at least 0");
+            if (shape.numel() == 0 || !last) continue;
+            const auto reach = checked_product(shape[axis] - 1, strides[axis]);
+            last = reach ? checked_sum(*last, *reach) : std::nullopt;
+        }
+        if (shape.numel() > 0 && (!last || *last >= stored)) {
+            refuse("elements beyond the end of its storage",
+                   "all within " + std::to_string(stored) + " elements");
+        }
+        // A stride of 0 repeats elements, so four bytes could claim to be any number of them.
+        if (shape.numel() > max_repeated && shape.numel() - max_repeated > stored) {
+            refuse("shape " + shape_text(shape.dims()) + " from a storage of " +
+                       std::to_string(stored) + " elements",
+                   "a tensor that repeats its elements less");
+        }
+        if (is_dense(shape, strides)) strides.clear();
+        const auto begin = shape.numel() == 0 ? 0 : offset * width;
+        tensors_.push_back({tensor_, dtype, std::move(shape),
+                            storage.bytes.begin + static_cast<std::size_t>(begin),
+                            std::move(strides), big_endian_ && width > 1});
+    }
+
+    /// Whether the strides are those of row-major order; an axis of one element may have any.
+    [[nodiscard]] static bool is_dense(const Shape& shape,
+                                       std::span<const std::int64_t> strides) {
+        if (shape.numel() == 0) return true;
+        std::int64_t step = 1;
+        for (std::size_t axis = strides.size(); axis-- > 0;) {
+            if (shape[axis] != 1 && strides[axis] != step) return false;
+            step *= shape[axis];
+        }
+        return true;
+    }
+
+    /// The storage of a persistent id; each key is looked up once and must stay the same.
+    [[nodiscard]] TorchStorage read_storage(Index index) {
+        if (pickle_[index].kind != Kind::persistent) {
+            refuse(pickle_.describe(index), "a storage");
+        }
+        const auto identity = pickle_[index].items()[0];
+        if (pickle_[identity].kind != Kind::tuple || pickle_[identity].items().size() < 5) {
+            refuse(pickle_.describe(identity), "a storage's identity");
+        }
+        const auto& parts = pickle_[identity].items();
+        if (pickle_[parts[0]].kind != Kind::text || pickle_[parts[0]].text() != "storage" ||
+            pickle_[parts[2]].kind != Kind::text) {
+            refuse("an identity that is no storage's", "('storage', class, key, place, count)");
+        }
+        TorchStorage storage;
+        storage.dtype = storage_dtype(parts[1]);
+        storage.numel = integer(parts[4], "an element count");
+        const auto key = pickle_[parts[2]].text();
+        const auto known = storages_.find(key);
+        if (known != storages_.end()) {
+            if (known->second.dtype != storage.dtype || known->second.numel != storage.numel) {
+                refuse("storage " + in_quotes(key) + " with two descriptions", "one");
+            }
+            return known->second;
+        }
+        storage.bytes = find_(key);
+        const auto width = storage.dtype ? bits_of(*storage.dtype) / 8 : 1;
+        const auto size =
+            storage.numel < 0 ? std::nullopt : checked_product(storage.numel, width);
+        if (!size || static_cast<std::uint64_t>(*size) != storage.bytes.size) {
+            refuse("storage " + in_quotes(key) + " of " + std::to_string(storage.bytes.size) +
+                       " bytes",
+                   std::to_string(storage.numel) + " elements");
+        }
+        storages_.emplace(key, storage);
+        return storage;
+    }
+
+    [[nodiscard]] std::optional<DType> storage_dtype(Index index) const {
+        for (const auto& type : torch_storages) {
+            if (pickle_.is_global(index, "torch", type.name)) return type.dtype;
+        }
+        if (pickle_.is_global(index, "torch.storage", "UntypedStorage")) return std::nullopt;
+        refuse("storage class " + pickle_.describe(index), "one of torch's storage classes");
+    }
+
+    [[nodiscard]] DType named_dtype(Index index) const {
+        for (const auto& type : torch_dtypes) {
+            if (pickle_.is_global(index, "torch", type.name)) return type.dtype;
+        }
+        refuse("dtype " + pickle_.describe(index), "one of torch's real dtypes");
+    }
+
+    // Parts of calls.
+
+    [[nodiscard]] bool is_call(Index index, std::string_view function) const {
+        const auto& node = pickle_[index];
+        return node.kind == Kind::object &&
+               pickle_.is_global(node.items()[0], "torch._utils", function);
+    }
+    [[nodiscard]] const PickleNode::Items& arguments(Index call, std::size_t least) const {
+        const auto& tuple = pickle_[pickle_[call].items()[1]];
+        if (tuple.kind != Kind::tuple || tuple.items().size() < least) {
+            refuse("a call with too few arguments", std::to_string(least) + " arguments");
+        }
+        return tuple.items();
+    }
+    [[nodiscard]] std::int64_t integer(Index index, const char* expected) const {
+        if (pickle_[index].kind != Kind::integer) refuse(pickle_.describe(index), expected);
+        return pickle_[index].integer();
+    }
+    [[nodiscard]] std::vector<std::int64_t> integers(Index index, const char* expected) const {
+        // torch.Size(tuple) stands for its tuple.
+        if (pickle_[index].kind == Kind::object &&
+            pickle_.is_global(pickle_[index].items()[0], "torch", "Size")) {
+            index = arguments(index, 1)[0];
+        }
+        const auto& node = pickle_[index];
+        if (node.kind != Kind::tuple && node.kind != Kind::list) {
+            refuse(pickle_.describe(index), expected);
+        }
+        if (node.items().size() > max_rank) {
+            refuse(std::to_string(node.items().size()) + " dimensions", "at most 64");
+        }
+        std::vector<std::int64_t> numbers;
+        numbers.reserve(node.items().size());
+        for (const auto item : node.items()) numbers.push_back(integer(item, expected));
+        return numbers;
+    }
+
+    [[noreturn]] void refuse(const std::string& got, const std::string& expected,
+                             std::string_view hint = {}) const {
+        fail(where_, got + " for tensor " + in_quotes(tensor_), expected, hint);
+    }
+
+    std::string_view where_;
+    const Pickle& pickle_;
+    bool big_endian_;
+    FindStorage find_;
+    std::string tensor_;
+    std::vector<TensorInfo> tensors_;
+    std::map<std::string_view, TorchStorage> storages_;
+};
+
+} // namespace latent::detail

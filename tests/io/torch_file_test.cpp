@@ -1,0 +1,234 @@
+#include "io/file_bytes.hpp"
+#include "support/catch.hpp"
+
+#include <string>
+#include <vector>
+
+using namespace latent;
+using namespace latent::test;
+
+namespace {
+
+const std::string four_floats = little_all<float>({1, 2, 3, 4});
+
+std::string refusal_of(const std::string& file) {
+    const auto message = message_of([&] { static_cast<void>(checkpoint_of(file, "made.pt")); });
+    CHECK(message.starts_with("made.pt: got "));
+    CHECK(message.size() < 600);
+    CHECK_FALSE(contains(message, "\n"));
+    return message;
+}
+
+/// The refusal of a file whose one tensor "a" is this pickle, over storage "0" of four floats.
+std::string refusal(const std::string& value) {
+    return refusal_of(
+        torch_file(whole_pickle(pickle_dictionary({{"a", value}})), {{"0", four_floats}}));
+}
+
+std::string floats(std::int64_t numel = 4) {
+    return pickle_storage("FloatStorage", "0", numel);
+}
+
+} // namespace
+
+TEST_CASE("torch zip: storages shared, strided, empty, of every class") {
+    const auto file = checkpoint_of(torch_file(
+        whole_pickle(pickle_dictionary({
+            {"whole", pickle_tensor(floats(), 0, {2, 2}, {2, 1})},
+            {"turned", pickle_tensor(floats(), 0, {2, 2}, {1, 2})},
+            {"column", pickle_tensor(floats(), 1, {2}, {2})},
+            {"repeated", pickle_tensor(floats(), 3, {2, 3}, {0, 0})},
+            {"scalar", pickle_tensor(floats(), 2, {}, {})},
+            {"empty", pickle_tensor(floats(), 0, {0, 7}, {7, 1})},
+            {"half", pickle_tensor(pickle_storage("HalfStorage", "h", 1), 0, {1}, {99})},
+            {"parameter", "ctorch._utils\n_rebuild_parameter\n" +
+                              pickle_tensor(floats(), 0, {1}, {1}) +
+                              "\x88"
+                              "ccollections\nOrderedDict\n)R\x87R"},
+            {"number", pickle_integer(7)},
+            {"junk", "cos\nsystem\n" + pickle_text("ls") + "\x85R"},
+        })),
+        {{"0", four_floats}, {"h", little<std::uint16_t>(0x4000)}}));
+    CHECK(file.format() == "torch");
+    REQUIRE(file.tensors().size() == 8);
+    CHECK(file.tensors()[0].name == "whole");
+    CHECK(file.tensors()[0].strides.empty());
+    CHECK(values_of(file, "whole") == std::vector<double>{1, 2, 3, 4});
+    CHECK(values_of(file, "turned") == std::vector<double>{1, 3, 2, 4});
+    CHECK(values_of(file, "column") == std::vector<double>{2, 4});
+    CHECK(values_of(file, "repeated") == std::vector<double>{4, 4, 4, 4, 4, 4});
+    CHECK(values_of(file, "scalar") == std::vector<double>{3});
+    CHECK(values_of(file, "empty").empty());
+    CHECK(file.at("empty").shape == Shape{0, 7});
+    CHECK(values_of(file, "half") == std::vector<double>{2});
+    CHECK(values_of(file, "parameter") == std::vector<double>{1});
+    CHECK(file.find("junk") == nullptr);
+
+    std::vector<std::byte> bytes(16);
+    file.read_bytes(file.at("turned"), bytes);
+    CHECK(bytes == to_bytes(little_all<float>({1, 3, 2, 4})));
+}
+
+TEST_CASE("torch zip: a storage without a class, its dtype named beside it") {
+    const auto file = checkpoint_of(torch_file(
+        whole_pickle(pickle_dictionary(
+            {{"a", "ctorch._utils\n_rebuild_tensor_v3\n((" + pickle_text("storage") +
+                       "ctorch.storage\nUntypedStorage\n" + pickle_text("0") +
+                       pickle_text("cpu") + pickle_integer(4) + "tQ" + pickle_integer(1) +
+                       pickle_integers({1}) + pickle_integers({1}) +
+                       "\x89"
+                       "ccollections\nOrderedDict\n)Rctorch\nuint16\ntR"}})),
+        {{"0", raw("\1\0\2\1")}}));
+    CHECK(file.at("a").dtype == DType::U16);
+    CHECK(values_of(file, "a") == std::vector<double>{258});
+}
+
+TEST_CASE("torch zip: bytes in the other order") {
+    const auto pickle = whole_pickle(pickle_dictionary(
+        {{"a", pickle_tensor(pickle_storage("ShortStorage", "0", 2), 0, {2}, {1})},
+         {"b", pickle_tensor(pickle_storage("ByteStorage", "1", 2), 0, {2}, {1})}}));
+    const std::vector<std::pair<std::string, std::string>> storages{{"0", raw("\1\0\0\2")},
+                                                                    {"1", "\3\4"}};
+    CHECK(values_of(checkpoint_of(torch_file(pickle, storages, "big")), "a") ==
+          std::vector<double>{256, 2});
+    CHECK(values_of(checkpoint_of(torch_file(pickle, storages, "big")), "b") ==
+          std::vector<double>{3, 4});
+    CHECK(values_of(checkpoint_of(torch_file(pickle, storages, "")), "a") ==
+          std::vector<double>{1, 512});
+    CHECK(
+        contains(refusal_of(torch_file(pickle, storages, "middle")), "byte order \"middle\""));
+}
+
+TEST_CASE("torch zip: nested dictionaries, wrappers, cycles") {
+    const auto tensor = pickle_tensor(floats(), 0, {1}, {1});
+    const auto names = [&](const std::string& pickle) {
+        std::vector<std::string> all;
+        const auto file = checkpoint_of(torch_file(whole_pickle(pickle), {{"0", four_floats}}));
+        for (const auto& info : file.tensors()) all.push_back(info.name);
+        return all;
+    };
+    using Names = std::vector<std::string>;
+    const auto inner =
+        pickle_dictionary({{"x", tensor}, {"y", pickle_dictionary({{"z", tensor}})}});
+    CHECK(names(pickle_dictionary({{"a", inner}, {"b", tensor}})) ==
+          Names{"a.x", "a.y.z", "b"});
+    CHECK(names(pickle_dictionary(
+              {{"step", pickle_integer(1)}, {"state_dict", inner}, {"o", tensor}})) ==
+          Names{"x", "y.z"});
+    CHECK(names(pickle_dictionary({{"params", pickle_dictionary({{"p", tensor}})},
+                                   {"params_ema", inner}})) == Names{"x", "y.z"});
+    CHECK(names("}(K\x05" + tensor + "u") == Names{"5"});
+    CHECK(names(tensor) == Names{"tensor"});
+    // One dictionary under two names gives both; one inside of itself ends.
+    CHECK(names(pickle_dictionary({{"a", pickle_dictionary({{"x", tensor}}) + "q\x01"},
+                                   {"b", "h\x01"}})) == Names{"a.x", "b.x"});
+    CHECK(names("}q\x01(" + pickle_text("me") + "h\x01" + pickle_text("t") + tensor + "u") ==
+          Names{"t"});
+    CHECK(contains(refusal_of(torch_file(
+                       whole_pickle(pickle_dictionary(
+                           {{"a.b", tensor}, {"a", pickle_dictionary({{"b", tensor}})}})),
+                       {{"0", four_floats}})),
+                   "duplicate: tensor \"a.b\""));
+}
+
+TEST_CASE("torch zip: dictionaries that share each other to no end") {
+    // 25 levels, each of them twice in the one around it: 33 million visits.
+    std::string pickle = pickle_dictionary({}) + "\x94";
+    for (int level = 0; level < 25; ++level) {
+        const std::string get = std::string("h") + static_cast<char>(level);
+        pickle = pickle + "}(" + pickle_text("a") + get + pickle_text("b") + get + "u\x94";
+    }
+    CHECK(contains(refusal_of(torch_file(whole_pickle(pickle), {})),
+                   "share each other too often"));
+    // A hundred thousand, one inside of the other, are no trouble.
+    std::string deep, end;
+    for (int level = 0; level < 100'000; ++level) {
+        deep += "}(" + pickle_text("k");
+        end += "u";
+    }
+    CHECK(contains(refusal_of(torch_file(whole_pickle(deep + pickle_integer(1) + end), {})),
+                   "without tensors"));
+}
+
+TEST_CASE("torch zip: tensors that reach beyond their storage") {
+    const auto view = [](std::int64_t offset, const std::vector<std::int64_t>& size,
+                         const std::vector<std::int64_t>& stride) {
+        return refusal(pickle_tensor(floats(), offset, size, stride));
+    };
+    constexpr auto huge = std::numeric_limits<std::int64_t>::max();
+    CHECK(contains(view(0, {5}, {1}), "beyond the end"));
+    CHECK(contains(view(1, {4}, {1}), "beyond the end"));
+    CHECK(contains(view(0, {2, 2}, {3, 1}), "beyond the end"));
+    CHECK(contains(view(4, {}, {}), "beyond the end"));
+    CHECK(contains(view(huge, {1}, {1}), "beyond the end"));
+    CHECK(contains(view(0, {3}, {huge}), "beyond the end"));
+    CHECK(contains(view(huge, {2}, {huge}), "beyond the end"));
+    CHECK(contains(view(-1, {1}, {1}), "offset of at least 0"));
+    CHECK(contains(view(0, {-1}, {1}), "at least 0"));
+    CHECK(contains(view(3, {2}, {-1}), "at least 0"));
+    CHECK(contains(view(0, {huge, huge}, {0, 0}), "below 2^63"));
+    CHECK(contains(view(0, {std::int64_t{1} << 40}, {0}), "repeats its elements less"));
+    CHECK(contains(view(0, {2, 2}, {1}), "one for each"));
+    CHECK(contains(view(0, std::vector<std::int64_t>(65, 1), std::vector<std::int64_t>(65, 1)),
+                   "at most 64"));
+    CHECK(
+        contains(refusal(pickle_tensor(floats(5), 0, {1}, {1})), "storage \"0\" of 16 bytes"));
+    CHECK(
+        contains(refusal(pickle_tensor(floats(3), 0, {1}, {1})), "storage \"0\" of 16 bytes"));
+    CHECK(contains(refusal(pickle_tensor(floats(-4), 0, {1}, {1})), "storage \"0\""));
+    CHECK(contains(refusal(pickle_tensor(floats(huge), 0, {1}, {1})), "storage \"0\""));
+    CHECK(contains(
+        refusal(pickle_tensor(pickle_storage("FloatStorage", "../../1", 4), 0, {1}, {1})),
+        "no record for storage \"../../1\""));
+}
+
+TEST_CASE("torch zip: parts that are not what they should be") {
+    CHECK(contains(refusal(pickle_tensor("N", 0, {1}, {1})),
+                   "None for tensor \"a\", expected a storage"));
+    CHECK(contains(
+        refusal(pickle_tensor("cos\nsystem\n" + pickle_text("ls") + "\x85R", 0, {1}, {1})),
+        "expected a storage"));
+    CHECK(contains(refusal(pickle_tensor(pickle_text("x") + "Q", 0, {1}, {1})), "identity"));
+    CHECK(contains(refusal(pickle_tensor(pickle_storage("QInt8Storage", "0", 16), 0, {1}, {1})),
+                   "torch.QInt8Storage"));
+    CHECK(contains(refusal(pickle_tensor("(" + pickle_text("storage") + "cos\nsystem\n" +
+                                             pickle_text("0") + pickle_text("cpu") +
+                                             pickle_integer(4) + "tQ",
+                                         0, {1}, {1})),
+                   "os.system"));
+    CHECK(contains(refusal("ctorch._utils\n_rebuild_tensor_v2\n)R"), "too few arguments"));
+    CHECK(contains(refusal("ctorch._utils\n_rebuild_tensor_v2\nNR"), "too few arguments"));
+    CHECK(contains(refusal("ctorch._utils\n_rebuild_sparse_tensor\n)R"),
+                   "torch._utils._rebuild_sparse_tensor"));
+    const auto two = pickle_dictionary(
+        {{"a", pickle_tensor(floats(), 0, {1}, {1})},
+         {"b", pickle_tensor(pickle_storage("IntStorage", "0", 4), 0, {1}, {1})}});
+    CHECK(contains(refusal_of(torch_file(whole_pickle(two), {{"0", four_floats}})),
+                   "two descriptions"));
+}
+
+TEST_CASE("torch zip: archives that hold no checkpoint") {
+    const auto pickle = whole_pickle("}");
+    CHECK(contains(refusal_of(torch_file(pickle, {})), "without tensors"));
+    CHECK(contains(refusal_of(torch_file(whole_pickle("K\x01"), {})),
+                   "an integer without tensors"));
+    CHECK(contains(refusal_of(zip_bytes({{"readme", "hello"}})), "data.pkl"));
+    CHECK(contains(refusal_of(zip_bytes({{"a/data.pkl", pickle}, {"b/data.pkl", pickle}})),
+                   "two records"));
+    CHECK(contains(refusal_of(zip_bytes({{"a/data.pkl", pickle}, {"a/code/x.py", ""}})),
+                   "TorchScript"));
+    CHECK(contains(refusal_of(zip_bytes({{"a/data.pkl", "no pickle"}})), "opcode"));
+    CHECK(contains(refusal_of(zip_bytes({{"a/data.pkl", pickle, 0, 8}})), "compressed"));
+    CHECK(contains(refusal_of("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."),
+                   "before version 1.6"));
+}
+
+TEST_CASE("torch zip: a file cut anywhere is refused") {
+    const auto file = torch_file(
+        whole_pickle(pickle_dictionary({{"a", pickle_tensor(floats(), 0, {4}, {1})}})),
+        {{"0", four_floats}});
+    CHECK(values_of(checkpoint_of(file), "a").size() == 4);
+    for (std::size_t length = 0; length < file.size(); ++length) {
+        refusal_of(file.substr(0, length));
+    }
+}

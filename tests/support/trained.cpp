@@ -1,0 +1,41 @@
+#include "support/trained.hpp"
+
+#include <latent/io/image.hpp>
+#include <latent/io/weight_source.hpp>
+
+#include <utility>
+#include <vector>
+
+namespace latent::test {
+
+std::unique_ptr<WeightSource> taef2_weights(const std::filesystem::path& data) {
+    const auto part = [&](const std::string& name, std::int64_t shift) {
+        return CheckpointPart{
+            .file = Checkpoint::open(data / "weights" / ("taef2_" + name + ".pth")),
+            .rules = {{name + ".layers.#", "#", shift}},
+            .serves = name + "."};
+    };
+    std::vector<CheckpointPart> parts;
+    parts.push_back(part("encoder", 0));
+    parts.push_back(part("decoder", 1)); // its file counts the limiter, too
+    return std::make_unique<CheckpointSource>(std::move(parts));
+}
+
+Tensor<Cpu<float>> astronaut_face(const std::filesystem::path& data) {
+    constexpr std::int64_t top = 64, left = 160, side = 128;
+    const auto photo = read_image(data / "photos" / "astronaut.png");
+    Tensor<Cpu<float>> x(Shape{1, 3, side, side});
+    float* to = x.data();
+    for (std::int64_t c = 0; c < 3; ++c) {
+        for (std::int64_t i = 0; i < side; ++i) {
+            for (std::int64_t j = 0; j < side; ++j) {
+                const auto at = ((top + i) * photo.width + left + j) * 3 + c;
+                const auto pixel = photo.pixels.at(static_cast<std::size_t>(at));
+                *to++ = static_cast<float>(pixel) / 127.5F - 1;
+            }
+        }
+    }
+    return x;
+}
+
+} // namespace latent::test
