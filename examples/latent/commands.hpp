@@ -15,7 +15,9 @@ namespace latent::command {
 struct NetworkFiles {
     std::string model, encoder, decoder;
 
-    [[nodiscard]] bool empty() const { return model.empty() && encoder.empty() && decoder.empty(); }
+    [[nodiscard]] bool empty() const {
+        return model.empty() && encoder.empty() && decoder.empty();
+    }
 };
 
 struct RunOptions {

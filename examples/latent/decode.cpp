@@ -34,7 +34,8 @@ std::int64_t side_of(const TensorFile& file, const std::string& name) {
 }
 
 /// photo.png for one image, photo-0.png, photo-1.png, ... for several.
-void write_images(const std::filesystem::path& path, const Tensor<Cpu<float>>& images, bool quiet) {
+void write_images(const std::filesystem::path& path, const Tensor<Cpu<float>>& images,
+                  bool quiet) {
     for (std::int64_t n = 0; n < images.dim(0); ++n) {
         auto place = path;
         if (images.dim(0) > 1) {
@@ -55,9 +56,10 @@ void Decode::add_to(CLI::App& app) {
     auto* const command = app.add_subcommand("decode", "Latents to images");
     command->add_option("IN", in, "A safetensors file with latents [N, C, h, w]")->required();
     command
-        ->add_option("-o,--out", out,
-                     "A .png (several images: NAME-0.png, NAME-1.png, ...), or a .safetensors file "
-                     "with the images in about [-1, 1] under the key sample")
+        ->add_option(
+            "-o,--out", out,
+            "A .png (several images: NAME-0.png, NAME-1.png, ...), or a .safetensors file "
+            "with the images in about [-1, 1] under the key sample")
         ->required();
     command->add_option("--key", key, "The tensor in IN (default: latents, or its only one)");
     add_network_options(*command, network);
@@ -77,8 +79,8 @@ void Decode::run() const {
     if ((size.width == 0) != (size.height == 0)) {
         fail(file.where, "one of width and height in the file's metadata", "both or none");
     }
-    const auto images =
-        decode_latents({network.model, "", network.decoder}, options, file.where, file.tensor, size);
+    const auto images = decode_latents({network.model, "", network.decoder}, options,
+                                       file.where, file.tensor, size);
     stop_if_interrupted();
     if (extension(out) == ".png") {
         write_images(out, images, options.quiet);

@@ -51,11 +51,14 @@ Image paint() {
     for (std::int64_t y = 0; y < side; ++y) {
         for (std::int64_t x = 0; x < side; ++x) {
             const double height = static_cast<double>(y) / side;
-            const double distance = std::hypot(static_cast<double>(x) - 160, static_cast<double>(y) - 110);
-            std::array<double, 3> color{0.9 - 0.5 * height, 0.45 + 0.2 * height, 0.35 + 0.4 * height};
+            const double distance =
+                std::hypot(static_cast<double>(x) - 160, static_cast<double>(y) - 110);
+            std::array<double, 3> color{0.9 - 0.5 * height, 0.45 + 0.2 * height,
+                                        0.35 + 0.4 * height};
             if (distance < 48) color = {1.0, 0.9, 0.55};
             if (height > 0.65) {
-                const double wave = std::sin(static_cast<double>(x) / (4 + 20 * (height - 0.65)));
+                const double wave =
+                    std::sin(static_cast<double>(x) / (4 + 20 * (height - 0.65)));
                 color = {0.1 + 0.08 * wave, 0.25 + 0.1 * wave, 0.45 + 0.15 * wave};
             }
             for (const auto value : color) {
@@ -74,7 +77,8 @@ Image side_by_side(const Image& left, const std::vector<std::uint8_t>& right) {
     for (std::size_t y = 0; y < static_cast<std::size_t>(left.height); ++y) {
         const auto add = [&](const std::vector<std::uint8_t>& pixels) {
             const auto from = pixels.begin() + static_cast<std::ptrdiff_t>(y * row);
-            both.pixels.insert(both.pixels.end(), from, from + static_cast<std::ptrdiff_t>(row));
+            both.pixels.insert(both.pixels.end(), from,
+                               from + static_cast<std::ptrdiff_t>(row));
         };
         add(left.pixels);
         both.pixels.insert(both.pixels.end(), 3 * gap, 255);
@@ -96,7 +100,8 @@ std::string data_file(const std::string& name) {
 
 void Demo::add_to(CLI::App& app) {
     auto* const command = app.add_subcommand(
-        "demo", "An image there and back with whatever is at hand, side by side in one picture");
+        "demo",
+        "An image there and back with whatever is at hand, side by side in one picture");
     command->add_option("IMAGE", in, "A PNG or JPEG (default: a painted one)");
     command->add_option("-o,--out", out, "The picture: a .png")->capture_default_str();
     add_network_options(*command, network);
@@ -129,15 +134,17 @@ void Demo::run() const {
         if (!path.empty()) say("weights  " + check_digest(path));
     }
     if (files.empty()) {
-        say("weights  none given: an untrained TAESD of seed 0, so what comes back is no picture\n"
+        say("weights  none given: an untrained TAESD of seed 0, so what comes back is no "
+            "picture\n"
             "         trained ones: taef2_encoder.pth and taef2_decoder.pth of "
             "github.com/madebyollin/taesd\n"
             "         (--encoder FILE --decoder FILE), or the folder "
             "huggingface.co/madebyollin/taesd (-m FOLDER)");
     }
 
-    auto result = reconstruct_pixels(files, options, source.empty() ? "painted image" : display(source),
-                                     image.pixels, {image.width, image.height});
+    auto result =
+        reconstruct_pixels(files, options, source.empty() ? "painted image" : display(source),
+                           image.pixels, {image.width, image.height});
     stop_if_interrupted();
     write_png(out, side_by_side(image, result.pixels));
     print_figures(result);

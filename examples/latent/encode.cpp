@@ -33,10 +33,12 @@ TensorFile read_images(const std::filesystem::path& path, const std::string& key
 void Encode::add_to(CLI::App& app) {
     auto* const command = app.add_subcommand("encode", "Images to latents");
     command
-        ->add_option("IN", in, "A PNG or JPEG, or a safetensors file with images [N, 3, H, W] in "
-                               "[-1, 1]")
+        ->add_option("IN", in,
+                     "A PNG or JPEG, or a safetensors file with images [N, 3, H, W] in "
+                     "[-1, 1]")
         ->required();
-    command->add_option("-o,--out", out, "The latents: a .safetensors file, under the key latents")
+    command
+        ->add_option("-o,--out", out, "The latents: a .safetensors file, under the key latents")
         ->required();
     command->add_option("--key", key, "The tensor in IN (default: its only one)");
     add_network_options(*command, network);
@@ -52,8 +54,8 @@ void Encode::run() const {
     require_output(out, {".safetensors"});
     const auto images = read_images(in, key);
     // A decoder's file beside the encoder's is not needed here.
-    const auto encoded = encode_images({network.model, network.encoder, ""}, options, images.where,
-                                       images.tensor);
+    const auto encoded = encode_images({network.model, network.encoder, ""}, options,
+                                       images.where, images.tensor);
     std::map<std::string, std::string> metadata;
     if (encoded.padded) {
         metadata["width"] = std::to_string(images.tensor.dim(3));

@@ -35,10 +35,11 @@ inline void require_output(const std::filesystem::path& path,
                            std::initializer_list<std::string_view> extensions) {
     if (std::ranges::find(extensions, extension(path)) == extensions.end()) {
         std::string names;
-        for (const auto& name : extensions) names += (names.empty() ? "" : " or ") + std::string(name);
+        for (const auto& name : extensions)
+            names += (names.empty() ? "" : " or ") + std::string(name);
         const auto got = path.extension().string();
-        fail(display(path), got.empty() ? "no extension" : "the extension " + in_quotes(got), names,
-             "the extension tells what is written");
+        fail(display(path), got.empty() ? "no extension" : "the extension " + in_quotes(got),
+             names, "the extension tells what is written");
     }
     const OutputFile attempt(path);
 }
@@ -57,20 +58,22 @@ struct TensorFile {
 
 namespace detail {
 
-[[nodiscard]] inline const TensorInfo& choose_tensor(const Checkpoint& file, const std::string& key,
-                                                     std::string_view usual) {
+[[nodiscard]] inline const TensorInfo&
+choose_tensor(const Checkpoint& file, const std::string& key, std::string_view usual) {
     if (!key.empty()) return file.at(key);
     if (const auto* const tensor = file.find(usual)) return *tensor;
     if (file.tensors().size() == 1) return file.tensors().front();
     const auto count = std::to_string(file.tensors().size());
-    fail(file.path(), count + " tensors", usual.empty() ? "one" : "one, or one named " + in_quotes(usual),
+    fail(file.path(), count + " tensors",
+         usual.empty() ? "one" : "one, or one named " + in_quotes(usual),
          "choose one with --key NAME");
 }
 
 /// "[0, 2, 5, 7]", the place of element i of a row-major tensor.
 [[nodiscard]] inline std::string place_text(const Shape& shape, std::int64_t i) {
     std::vector<std::int64_t> place(shape.rank());
-    for (std::size_t axis = shape.rank(); axis-- > 0; i /= shape[axis]) place[axis] = i % shape[axis];
+    for (std::size_t axis = shape.rank(); axis-- > 0; i /= shape[axis])
+        place[axis] = i % shape[axis];
     return to_string(Shape(std::move(place)));
 }
 
@@ -78,8 +81,9 @@ namespace detail {
 
 /// Reads the tensor `key` (if empty, the one named `usual`, or the only one). Throws Error unless it
 /// is [N, C, H, W], not empty, of a floating-point dtype, at most `most` elements, all of them finite.
-[[nodiscard]] inline TensorFile read_tensor(const std::filesystem::path& path, const std::string& key,
-                                            std::string_view usual, std::int64_t most) {
+[[nodiscard]] inline TensorFile read_tensor(const std::filesystem::path& path,
+                                            const std::string& key, std::string_view usual,
+                                            std::int64_t most) {
     const auto file = Checkpoint::open(path);
     const auto& info = detail::choose_tensor(file, key, usual);
     const auto where = file.path() + ": " + in_quotes(info.name);
@@ -87,17 +91,22 @@ namespace detail {
     if (info.shape.rank() != 4 || info.shape.numel() == 0) {
         fail(where, "shape " + to_string(info.shape), "a shape [N, C, H, W] without zeros");
     }
-    if (!dtype.starts_with('F') && !dtype.starts_with('B')) fail(where, dtype, "floating-point numbers");
+    if (!dtype.starts_with('F') && !dtype.starts_with('B'))
+        fail(where, dtype, "floating-point numbers");
     if (dtype == "BOOL") fail(where, dtype, "floating-point numbers");
     if (info.shape.numel() > most) {
-        fail(where, "shape " + to_string(info.shape), "at most " + std::to_string(most) + " elements");
+        fail(where, "shape " + to_string(info.shape),
+             "at most " + std::to_string(most) + " elements");
     }
     Tensor<Cpu<float>> tensor(info.shape);
     file.read(info, tensor.values());
     const auto values = tensor.values();
-    const auto odd = std::ranges::find_if(values, [](float value) { return !std::isfinite(value); });
+    const auto odd =
+        std::ranges::find_if(values, [](float value) { return !std::isfinite(value); });
     if (odd != values.end()) {
-        fail(where, std::to_string(*odd) + " at " + detail::place_text(info.shape, odd - values.begin()),
+        fail(where,
+             std::to_string(*odd) + " at " +
+                 detail::place_text(info.shape, odd - values.begin()),
              "finite numbers");
     }
     return {where, std::move(tensor), file.metadata()};

@@ -58,7 +58,8 @@ void inspect_image(const ImageInfo& info, bool json) {
 void inspect_config(const std::filesystem::path& path) {
     const auto [config, unknown] = load_autoencoder_tiny_config(path);
     for (const auto& name : unknown) {
-        std::cerr << display(path) << ": the field " << in_quotes(name) << " has no meaning here\n";
+        std::cerr << display(path) << ": the field " << in_quotes(name)
+                  << " has no meaning here\n";
     }
     std::cout << dump(config_to_json(config, "AutoencoderTiny"), 2) << '\n';
 }
@@ -80,7 +81,8 @@ void inspect_checkpoint(const Checkpoint& file, bool json) {
     }
     OrderedJson metadata = OrderedJson::object();
     for (const auto& [name, value] : file.metadata()) metadata[name] = value;
-    const OrderedJson all = {{"format", file.format()}, {"metadata", metadata}, {"tensors", tensors}};
+    const OrderedJson all = {
+        {"format", file.format()}, {"metadata", metadata}, {"tensors", tensors}};
     std::cout << dump(all, 2) << '\n';
 }
 
@@ -89,7 +91,8 @@ void inspect_checkpoint(const Checkpoint& file, bool json) {
 void Inspect::add_to(CLI::App& app) {
     auto* const command = app.add_subcommand("inspect", "List what a checkpoint, an image or a "
                                                         "config.json holds");
-    command->add_option("PATH", path, "A checkpoint, a PNG or JPEG, or a config.json")->required();
+    command->add_option("PATH", path, "A checkpoint, a PNG or JPEG, or a config.json")
+        ->required();
     command->add_flag("--json", json, "Print JSON");
     command->footer("Example:\n  latent inspect diffusion_pytorch_model.safetensors");
     command->callback([this] { run(); });

@@ -19,17 +19,20 @@
 namespace latent::command {
 
 void add_network_options(CLI::App& command, NetworkFiles& network) {
-    auto* const model =
-        command.add_option("-m,--model", network.model,
-                           "A folder with config.json and weights, or one file (safetensors, or "
-                           "what torch.save writes)");
-    command.add_option("--encoder", network.encoder, "The encoder's file, as the taesd project has it")
+    auto* const model = command.add_option(
+        "-m,--model", network.model,
+        "A folder with config.json and weights, or one file (safetensors, or "
+        "what torch.save writes)");
+    command
+        .add_option("--encoder", network.encoder,
+                    "The encoder's file, as the taesd project has it")
         ->excludes(model);
     command.add_option("--decoder", network.decoder, "The decoder's file")->excludes(model);
 }
 
 void add_run_options(CLI::App& command, RunOptions& options) {
-    command.add_option("--threads", options.threads, "At most this many threads (default: all)")
+    command
+        .add_option("--threads", options.threads, "At most this many threads (default: all)")
         ->check(CLI::Range(1, 1024));
     command.add_flag("--quiet", options.quiet, "No progress bar and no remarks");
 }
@@ -71,7 +74,8 @@ int run(int argc, char* argv[]) {
         if (error.get_exit_code() == 0) return app.exit(error); // --help
         const auto rest = app.remaining();
         const bool unknown = app.get_subcommands().empty() && !rest.empty();
-        const auto text = unknown ? "no subcommand " + latent::in_quotes(rest.front()) : error.what();
+        const auto text =
+            unknown ? "no subcommand " + latent::in_quotes(rest.front()) : error.what();
         return complain(text + "; see latent --help", 2);
     }
     if (!std::cout.flush()) latent::fail("stdout", "a failed write", "an output that takes it");

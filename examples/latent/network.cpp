@@ -35,7 +35,8 @@ void require_channels(const std::string& where, const Tensor<Device>& x, std::in
 }
 
 /// In doubles, because the factor of a forged config has no bounds.
-void require_pixels(const std::string& where, const Tensor<Device>& x, double scale, int factors) {
+void require_pixels(const std::string& where, const Tensor<Device>& x, double scale,
+                    int factors) {
     double pixels = static_cast<double>(x.dim(0)) * static_cast<double>(x.dim(2) * x.dim(3));
     for (int i = 0; i < factors; ++i) pixels *= scale * scale;
     if (pixels <= static_cast<double>(max_pixels)) return;
@@ -95,7 +96,8 @@ Encoded encode_images(const NetworkFiles& network, const RunOptions& options,
 }
 
 Tensor<Device> decode_latents(const NetworkFiles& network, const RunOptions& options,
-                              const std::string& where, const Tensor<Device>& latents, Size size) {
+                              const std::string& where, const Tensor<Device>& latents,
+                              Size size) {
     auto files = open_network(network);
     const auto config = files.config;
     require_channels(where, latents, config.latent_channels, "latent", files.path);
@@ -104,10 +106,11 @@ Tensor<Device> decode_latents(const NetworkFiles& network, const RunOptions& opt
     const auto factor = config.decoder_factor();
     const Size whole{latents.dim(3) * factor, latents.dim(2) * factor};
     if (size.width > whole.width || size.height > whole.height) {
-        fail(where, std::to_string(size.width) + " x " + std::to_string(size.height) +
-                        " pixels in the file's metadata",
-             "at most the " + std::to_string(whole.width) + " x " + std::to_string(whole.height) +
-                 " that these latents give");
+        fail(where,
+             std::to_string(size.width) + " x " + std::to_string(size.height) +
+                 " pixels in the file's metadata",
+             "at most the " + std::to_string(whole.width) + " x " +
+                 std::to_string(whole.height) + " that these latents give");
     }
     const auto decoder = load_decoder_tiny(std::move(files));
     auto images = run_side(decoder, config, "decode", latents, options);
@@ -116,15 +119,16 @@ Tensor<Device> decode_latents(const NetworkFiles& network, const RunOptions& opt
 }
 
 Reconstruction reconstruct_pixels(const NetworkFiles& network, const RunOptions& options,
-                                  const std::string& where, std::span<const std::uint8_t> pixels,
-                                  Size size) {
+                                  const std::string& where,
+                                  std::span<const std::uint8_t> pixels, Size size) {
     std::string path;
     const auto vae = load_both(network, path);
     const auto& config = vae.config;
     const auto image = image_from_rgb(pixels, size.width, size.height);
     require_channels(where, image, config.in_channels, "image", path);
     if (config.out_channels != 3 || config.encoder_factor() != config.decoder_factor()) {
-        fail(path, "a network whose output is not an image of its input's size", "one that can reconstruct");
+        fail(path, "a network whose output is not an image of its input's size",
+             "one that can reconstruct");
     }
     const auto padded = pad_to_multiple(image, config.encoder_factor());
     Reconstruction result;
@@ -139,7 +143,8 @@ Reconstruction reconstruct_pixels(const NetworkFiles& network, const RunOptions&
 
 void print_figures(const Reconstruction& reconstruction) {
     char text[160];
-    std::snprintf(text, sizeof text, "psnr_db %.4f\nencode_s %.4f\ndecode_s %.4f\npeak_mib %.1f\n",
+    std::snprintf(text, sizeof text,
+                  "psnr_db %.4f\nencode_s %.4f\ndecode_s %.4f\npeak_mib %.1f\n",
                   reconstruction.psnr_db, reconstruction.encode_seconds,
                   reconstruction.decode_seconds, peak_memory_mib());
     std::cout << text;

@@ -33,7 +33,8 @@ struct Encoded {
 /// The images [N, C, H, W], about [-1, 1], of latents [N, c, h, w]; of a size beyond zero the upper
 /// left part. `where` begins an Error about the latents or the size.
 [[nodiscard]] Tensor<Cpu<float>> decode_latents(const NetworkFiles& network,
-                                                const RunOptions& options, const std::string& where,
+                                                const RunOptions& options,
+                                                const std::string& where,
                                                 const Tensor<Cpu<float>>& latents, Size size);
 
 /// RGB pixels through the whole autoencoder.
@@ -43,9 +44,9 @@ struct Reconstruction {
     double encode_seconds = 0, decode_seconds = 0;
 };
 /// Without files the network is TAESD's with torch's initial weights of seed 0.
-[[nodiscard]] Reconstruction reconstruct_pixels(const NetworkFiles& network,
-                                                const RunOptions& options, const std::string& where,
-                                                std::span<const std::uint8_t> pixels, Size size);
+[[nodiscard]] Reconstruction
+reconstruct_pixels(const NetworkFiles& network, const RunOptions& options,
+                   const std::string& where, std::span<const std::uint8_t> pixels, Size size);
 
 /// Prints psnr_db, encode_s, decode_s and peak_mib, a line each.
 void print_figures(const Reconstruction& reconstruction);

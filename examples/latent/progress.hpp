@@ -57,7 +57,8 @@ public:
         const auto filled = static_cast<std::size_t>(done * width);
         std::string bar(width, '.');
         bar.replace(0, filled, std::string(filled, '#'));
-        std::fprintf(stderr, "\r%s [%s] %3.0f%%\033[K", title_.c_str(), bar.c_str(), 100 * done);
+        std::fprintf(stderr, "\r%s [%s] %3.0f%%\033[K", title_.c_str(), bar.c_str(),
+                     100 * done);
         std::fflush(stderr);
     }
 

@@ -59,12 +59,14 @@ namespace latent::command {
     tail[rest.size()] = std::byte{0x80};
     const std::size_t end = rest.size() < 56 ? 64 : 128;
     const std::uint64_t bits = std::uint64_t{bytes.size()} * 8;
-    for (std::size_t i = 0; i < 8; ++i) tail[end - 1 - i] = static_cast<std::byte>(bits >> (8 * i));
+    for (std::size_t i = 0; i < 8; ++i)
+        tail[end - 1 - i] = static_cast<std::byte>(bits >> (8 * i));
     for (std::size_t at = 0; at < end; at += 64) add_block(tail.data() + at);
 
     std::string digits;
     for (const auto word : H) {
-        for (int shift = 28; shift >= 0; shift -= 4) digits += "0123456789abcdef"[word >> shift & 15U];
+        for (int shift = 28; shift >= 0; shift -= 4)
+            digits += "0123456789abcdef"[word >> shift & 15U];
     }
     return digits;
 }

@@ -27,7 +27,7 @@ const std::vector<Case> cases{
 template <class Device>
 AutoencoderTinyBlock<Device> made(const Case& c) {
     TorchInit init(1);
-    return AutoencoderTinyBlock<Device>(Weights(init)[c.name], c.config);
+    return AutoencoderTinyBlock<Device>(Weights{init}[c.name], c.config);
 }
 
 Tensor<Cpu<float>> input(const Shape& shape) {
@@ -51,7 +51,7 @@ TEST_CASE("AutoencoderTinyBlock is torch's, layer by layer", "[blocks]") {
     std::size_t modules = 0;
     for (const auto& c : cases) {
         Recorder recorder;
-        const AutoencoderTinyBlock<Meta> meta(Weights(recorder)[c.name], c.config);
+        const AutoencoderTinyBlock<Meta> meta(Weights{recorder}[c.name], c.config);
         check_block(golden, c.name, made<Cpu<float>>(c), made<Cpu<double>>(c), c.x, recorder);
         auto shape = Shape{c.x[0], c.config.out_channels, c.x[2], c.x[3]};
         CHECK(meta.forward(Tensor<Meta>(c.x)).shape() == shape);
@@ -69,11 +69,11 @@ TEST_CASE("AutoencoderTinyBlock with trained weights, layer by layer", "[blocks]
     for (const bool pooled : {false, true}) {
         const std::string name = pooled ? "layers.11" : "layers.1";
         const AutoencoderTinyBlockConfig config{.use_midblock_gn = pooled};
-        const auto w = Weights(*source)["encoder"];
+        const auto w = Weights{*source}["encoder"];
         const AutoencoderTinyBlock<Cpu<float>> single(w[name], config);
         const AutoencoderTinyBlock<Cpu<double>> exact(w[name], config);
         Recorder recorder;
-        (void)AutoencoderTinyBlock<Meta>(Weights(recorder)[name], config);
+        (void)AutoencoderTinyBlock<Meta>(Weights{recorder}[name], config);
         // The stored paths begin with the layer: the network around it is left out.
         const auto shorter = [](const auto& trace) {
             return [&trace](std::string_view path, const auto& x) {

@@ -100,14 +100,12 @@ TEST_CASE("Checkpoint: opening costs nothing of what is not read") {
     const TemporaryFolder folder;
     const auto path = folder / "large";
     const auto size = std::uint64_t{1} << 30U;
-    write_text(
-        path,
-        safetensors_file(
-            R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
-            R"("b":{"dtype":"U8","shape":[)" +
-                std::to_string(size) + R"(],"data_offsets":[8,)" + std::to_string(size + 8) +
-                "]}}",
-            little_all<float>({1.5F, 2.5F})));
+    write_text(path,
+               safetensors_file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                                R"("b":{"dtype":"U8","shape":[)" +
+                                    std::to_string(size) + R"(],"data_offsets":[8,)" +
+                                    std::to_string(size + 8) + "]}}",
+                                little_all<float>({1.5F, 2.5F})));
     std::filesystem::resize_file(path, std::filesystem::file_size(path) + size);
     const double before = peak_memory_mib();
     const auto file = Checkpoint::open(path);

@@ -106,6 +106,9 @@ TEST_CASE("image: what is no image, and images that lie") {
     for (std::size_t length = 0; length + 30 < good.size(); ++length)
         refusal(good.substr(0, length));
 
+    auto long_chunk = good;
+    long_chunk.replace(good.find("IDAT") - 4, 4, big(0x7FFFFFFF));
+    CHECK(contains(refusal(long_chunk), "a chunk of 2147483647 bytes at byte 33"));
     CHECK(contains(refusal(png(8193, 8192, 8, 2, stored("x"))), "1 to 67108864 pixels"));
     CHECK(contains(refusal(png(8192, 8192, 8, 2, stored("x"))),
                    "no more pixels than such a file can hold"));

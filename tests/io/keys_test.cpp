@@ -12,7 +12,8 @@ using namespace latent::test;
 
 namespace {
 
-std::vector<TensorInfo> tensors_named(const AutoencoderTinyConfig& config, const FileName& rename) {
+std::vector<TensorInfo> tensors_named(const AutoencoderTinyConfig& config,
+                                      const FileName& rename) {
     std::vector<TensorInfo> tensors;
     for (const auto& request : parameters_of(config)) {
         const auto name = rename(request.name);
@@ -21,8 +22,8 @@ std::vector<TensorInfo> tensors_named(const AutoencoderTinyConfig& config, const
     return tensors;
 }
 
-std::string renamed(const AutoencoderTinyKeys& keys, const std::string& name) {
-    return rename(name, std::vector{keys.rule()});
+std::string in_file(const AutoencoderTinyKeys& keys, const std::string& name) {
+    return renamed(name, std::vector{keys.rule()});
 }
 
 } // namespace
@@ -34,21 +35,23 @@ TEST_CASE("diffusers' names are found as they are", "[keys]") {
         REQUIRE(keys.has_value());
         CHECK(keys->prefix == side + ".layers.");
         const auto name = side + ".layers.3.conv.0.weight";
-        CHECK(renamed(*keys, name) == name);
+        CHECK(in_file(*keys, name) == name);
         CHECK(numbered_layers(tensors, *keys).size() == 15);
     }
 }
 
 TEST_CASE("the taesd project's names are found, its decoder one number higher", "[keys]") {
-    const auto encoder = find_autoencoder_tiny_keys(tensors_named({}, taesd_name("encoder")), "encoder");
+    const auto encoder =
+        find_autoencoder_tiny_keys(tensors_named({}, taesd_name("encoder")), "encoder");
     REQUIRE(encoder.has_value());
-    CHECK(renamed(*encoder, "encoder.layers.14.bias") == "14.bias");
-    CHECK(renamed(*encoder, "encoder.layers.1.conv.4.weight") == "1.conv.4.weight");
+    CHECK(in_file(*encoder, "encoder.layers.14.bias") == "14.bias");
+    CHECK(in_file(*encoder, "encoder.layers.1.conv.4.weight") == "1.conv.4.weight");
 
-    const auto decoder = find_autoencoder_tiny_keys(tensors_named({}, taesd_name("decoder")), "decoder");
+    const auto decoder =
+        find_autoencoder_tiny_keys(tensors_named({}, taesd_name("decoder")), "decoder");
     REQUIRE(decoder.has_value());
-    CHECK(renamed(*decoder, "decoder.layers.0.weight") == "1.weight");
-    CHECK(renamed(*decoder, "decoder.layers.18.bias") == "19.bias");
+    CHECK(in_file(*decoder, "decoder.layers.0.weight") == "1.weight");
+    CHECK(in_file(*decoder, "decoder.layers.18.bias") == "19.bias");
 }
 
 TEST_CASE("both sides of taesd in one file keep their prefix", "[keys]") {
@@ -61,19 +64,19 @@ TEST_CASE("both sides of taesd in one file keep their prefix", "[keys]") {
     const auto decoder = find_autoencoder_tiny_keys(tensors, "decoder");
     REQUIRE(encoder.has_value());
     REQUIRE(decoder.has_value());
-    CHECK(renamed(*encoder, "encoder.layers.0.weight") == "encoder.0.weight");
-    CHECK(renamed(*decoder, "decoder.layers.0.weight") == "decoder.1.weight");
+    CHECK(in_file(*encoder, "encoder.layers.0.weight") == "encoder.0.weight");
+    CHECK(in_file(*decoder, "decoder.layers.0.weight") == "decoder.1.weight");
 }
 
 TEST_CASE("a side is not taken for the other", "[keys]") {
     CHECK(!find_autoencoder_tiny_keys(tensors_named({}, taesd_name("encoder")), "decoder"));
     CHECK(!find_autoencoder_tiny_keys(tensors_named({}, taesd_name("decoder")), "encoder"));
     CHECK(!find_autoencoder_tiny_keys({}, "encoder"));
-    const std::vector<TensorInfo> strange{{.name = "0.bias"},
-                                          {.name = "encoder.conv_in.weight"},
-                                          {.name = "99999999999999999999.weight"},
-                                          {.name = ""},
-                                          {.name = "."}};
+    std::vector<TensorInfo> strange;
+    for (const std::string name : {"0.bias", "encoder.conv_in.weight",
+                                   "99999999999999999999.weight", "", ".", "-1.weight"}) {
+        strange.push_back({.name = name, .shape = {}});
+    }
     CHECK(!find_autoencoder_tiny_keys(strange, "encoder"));
     CHECK(!find_autoencoder_tiny_keys(strange, "decoder"));
 }
@@ -109,6 +112,7 @@ TEST_CASE("layers that are no side are refused by name", "[keys]") {
     CHECK(contains(refused({}), "file: got no encoder"));
     const NumberedLayers one{{0, {{"weight", Shape{8, 3, 3, 3}}}}};
     CHECK(contains(refused(one), "file: got no convolution at both ends of the encoder"));
-    const NumberedLayers flat{{0, {{"weight", Shape{8, 3}}}}, {1, {{"weight", Shape{8, 3, 3, 3}}}}};
+    const NumberedLayers flat{{0, {{"weight", Shape{8, 3}}}},
+                              {1, {{"weight", Shape{8, 3, 3, 3}}}}};
     CHECK(contains(refused(flat), "file: got no convolution at both ends of the encoder"));
 }

@@ -11,7 +11,7 @@ namespace {
 template <class Device>
 Conv2d<Device> made(const std::string& name, const Conv2dConfig& config) {
     TorchInit init(1);
-    return Conv2d<Device>(Weights(init)[name], config);
+    return Conv2d<Device>(Weights{init}[name], config);
 }
 
 } // namespace
@@ -41,7 +41,7 @@ TEST_CASE("Conv2d is torch.nn.Conv2d, from its seed on", "[layers]") {
         const auto single = made<Cpu<float>>(name, config);
         const auto exact = made<Cpu<double>>(name, config);
         Recorder recorder;
-        const Conv2d<Meta> meta(Weights(recorder)[name], config);
+        const Conv2d<Meta> meta(Weights{recorder}[name], config);
         CHECK(recorder.requests().size() == (config.bias ? 2 : 1));
         check_layers(
             golden, name, [&](const auto& trace) { return single.forward(x, trace); },

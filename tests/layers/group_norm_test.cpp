@@ -23,10 +23,10 @@ TEST_CASE("GroupNorm is torch.nn.GroupNorm", "[layers]") {
         const auto x = uniform(random, shape);
         const auto exact_x = as<double>(x);
         TorchInit init(1);
-        const GroupNorm<Cpu<float>> single(Weights(init)[name], config);
-        const GroupNorm<Cpu<double>> exact(Weights(init)[name], config);
+        const GroupNorm<Cpu<float>> single(Weights{init}[name], config);
+        const GroupNorm<Cpu<double>> exact(Weights{init}[name], config);
         Recorder recorder;
-        const GroupNorm<Meta> meta(Weights(recorder)[name], config);
+        const GroupNorm<Meta> meta(Weights{recorder}[name], config);
         CHECK(recorder.requests().size() == 2);
         check_layers(
             golden, name, [&](const auto& trace) { return single.forward(x, trace); },

@@ -23,10 +23,10 @@ TEST_CASE("Linear is torch.nn.Linear, from its seed on", "[layers]") {
         const auto x = uniform(random, shape);
         const auto exact_x = as<double>(x);
         TorchInit init(1), same(1);
-        const Linear<Cpu<float>> single(Weights(init)[name], config);
-        const Linear<Cpu<double>> exact(Weights(same)[name], config);
+        const Linear<Cpu<float>> single(Weights{init}[name], config);
+        const Linear<Cpu<double>> exact(Weights{same}[name], config);
         Recorder recorder;
-        const Linear<Meta> meta(Weights(recorder)[name], config);
+        const Linear<Meta> meta(Weights{recorder}[name], config);
         CHECK(recorder.requests().size() == (config.bias ? 2 : 1));
         check_layers(
             golden, name, [&](const auto& trace) { return single.forward(x, trace); },

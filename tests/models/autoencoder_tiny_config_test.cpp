@@ -19,9 +19,9 @@ std::int64_t parameters(const Recorder& recorder) {
 TEST_CASE("each network has its number of parameters", "[models]") {
     for (const auto& network : tiny_networks()) {
         Recorder encoder, decoder, both;
-        (void)EncoderTiny<Meta>(Weights(encoder), network.config);
-        (void)DecoderTiny<Meta>(Weights(decoder), network.config);
-        (void)AutoencoderTiny<Meta>(Weights(both), network.config);
+        (void)EncoderTiny<Meta>(Weights{encoder}, network.config);
+        (void)DecoderTiny<Meta>(Weights{decoder}, network.config);
+        (void)AutoencoderTiny<Meta>(Weights{both}, network.config);
         INFO(network.name);
         CHECK(parameters(encoder) == network.encoder_parameters);
         CHECK(parameters(decoder) == network.decoder_parameters);
@@ -37,8 +37,8 @@ TEST_CASE("each network has its number of parameters", "[models]") {
 TEST_CASE("the numbers of tensors are those of the taesd files", "[models]") {
     const auto counts = [](const AutoencoderTinyConfig& config) {
         Recorder encoder, decoder;
-        (void)EncoderTiny<Meta>(Weights(encoder), config);
-        (void)DecoderTiny<Meta>(Weights(decoder), config);
+        (void)EncoderTiny<Meta>(Weights{encoder}, config);
+        (void)DecoderTiny<Meta>(Weights{decoder}, config);
         return std::pair(encoder.requests().size(), decoder.requests().size());
     };
     using Counts = std::pair<std::size_t, std::size_t>;
@@ -57,7 +57,7 @@ TEST_CASE("the factors between image and latents", "[models]") {
     for (const auto& network : tiny_networks()) {
         const auto& config = network.config;
         Recorder recorder;
-        const AutoencoderTiny<Meta> model(Weights(recorder), config);
+        const AutoencoderTiny<Meta> model(Weights{recorder}, config);
         const auto z = model.encode(Tensor<Meta>(network.image));
         const auto factor = config.encoder_factor();
         CHECK(z.shape() == Shape{network.image[0], config.latent_channels,
@@ -79,7 +79,7 @@ TEST_CASE("a config that describes no network is refused by its field", "[models
         INFO(message);
         CHECK(contains(message, field));
         Recorder recorder;
-        CHECK(message_of([&] { (void)AutoencoderTiny<Meta>(Weights(recorder), config); }) ==
+        CHECK(message_of([&] { (void)AutoencoderTiny<Meta>(Weights{recorder}, config); }) ==
               message);
     };
     CHECK_NOTHROW(check(AutoencoderTinyConfig()));

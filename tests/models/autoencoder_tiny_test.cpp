@@ -63,7 +63,7 @@ TEST_CASE("Meta foretells a run: shapes and the order of allocations", "[models]
     for (const auto& network : quick_networks()) {
         const auto model = network.model<Cpu<float>>();
         Recorder recorder;
-        const AutoencoderTiny<Meta> meta(Weights(recorder), network.config);
+        const AutoencoderTiny<Meta> meta(Weights{recorder}, network.config);
         const auto image = network.draw_image();
         const auto latents = network.draw_latents();
         const Workspace::Options options{.record_memory = true};
@@ -141,9 +141,9 @@ TEST_CASE("a decoder is built without its encoder", "[models]") {
         }
     };
     DecoderOnly source;
-    const DecoderTiny<Cpu<float>> decoder(Weights(source)["decoder"], {});
+    const DecoderTiny<Cpu<float>> decoder(Weights{source}["decoder"], {});
     CHECK(decoder.forward(tiny_networks()[0].draw_latents()).shape() == Shape{1, 3, 72, 64});
-    CHECK(contains(message_of([&] { (void)AutoencoderTiny<Cpu<float>>(Weights(source)); }),
+    CHECK(contains(message_of([&] { (void)AutoencoderTiny<Cpu<float>>(Weights{source}); }),
                    "encoder.layers.0"));
 }
 
@@ -151,7 +151,7 @@ TEST_CASE("latents to 8 bits and back are torch's", "[models]") {
     const Golden golden("models/taesd");
     const auto network = tiny_networks()[0];
     Recorder recorder;
-    const AutoencoderTiny<Cpu<float>> model(Weights(recorder), network.config);
+    const AutoencoderTiny<Cpu<float>> model(Weights{recorder}, network.config);
     const auto z = scale(network.draw_latents(), 2);
 
     const auto scaled_latents = model.scale_latents(z);
@@ -174,7 +174,7 @@ TEST_CASE("latents to 8 bits and back are torch's", "[models]") {
 
 TEST_CASE("8-bit latents round halves to even", "[models]") {
     Recorder recorder;
-    const AutoencoderTiny<Cpu<double>> model(Weights(recorder), uneven_config());
+    const AutoencoderTiny<Cpu<double>> model(Weights{recorder}, uneven_config());
     Tensor<Cpu<double>> z(Shape{5});
     std::ranges::copy(std::vector<double>{0.5 / 255, 1.5 / 255, 2.5 / 255, 0.0, 1.0}, z.data());
     CHECK(model.to_uint8(z) == std::vector<std::uint8_t>{0, 2, 2, 0, 255});

@@ -11,7 +11,7 @@ template <class Single, class Exact>
 void check_decoder(const Golden& golden, const Single& single, const Exact& exact,
                    const Tensor<Cpu<float>>& latents, const AutoencoderTinyConfig& config) {
     Recorder recorder;
-    const DecoderTiny<Meta> meta(Weights(recorder)["decoder"], config);
+    const DecoderTiny<Meta> meta(Weights{recorder}["decoder"], config);
     const auto exact_latents = as<double>(latents);
     check_layers(
         golden, "decoder", [&](const auto& trace) { return single.forward(latents, trace); },
@@ -39,8 +39,8 @@ TEST_CASE("DecoderTiny with TAEF2's trained weights, layer by layer", "[models]"
     const Golden golden("models/taef2_trained");
     const auto source = taef2_weights(*data);
     // Alone: nothing asks for the encoder.
-    const DecoderTiny<Cpu<float>> single(Weights(*source)["decoder"], taef2_config());
-    const DecoderTiny<Cpu<double>> exact(Weights(*source)["decoder"], taef2_config());
+    const DecoderTiny<Cpu<float>> single(Weights{*source}["decoder"], taef2_config());
+    const DecoderTiny<Cpu<double>> exact(Weights{*source}["decoder"], taef2_config());
     check_decoder(golden, single, exact, golden.tensor<float>("encoder.float32"),
                   taef2_config());
 }
@@ -58,7 +58,7 @@ TEST_CASE("DecoderTiny limits its latents softly", "[models]") {
 
 TEST_CASE("DecoderTiny says what is wrong", "[models]") {
     Recorder recorder;
-    const DecoderTiny<Meta> decoder(Weights(recorder)["decoder"], {});
+    const DecoderTiny<Meta> decoder(Weights{recorder}["decoder"], {});
     const auto message =
         message_of([&] { (void)decoder.forward(Tensor<Meta>(Shape{1, 16, 8, 8})); });
     CHECK(contains(message, "[1, 16, 8, 8]"));

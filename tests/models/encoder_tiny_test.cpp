@@ -11,7 +11,7 @@ template <class Single, class Exact>
 void check_encoder(const Golden& golden, const Single& single, const Exact& exact,
                    const Tensor<Cpu<float>>& image, const AutoencoderTinyConfig& config) {
     Recorder recorder;
-    const EncoderTiny<Meta> meta(Weights(recorder)["encoder"], config);
+    const EncoderTiny<Meta> meta(Weights{recorder}["encoder"], config);
     const auto exact_image = as<double>(image);
     check_layers(
         golden, "encoder", [&](const auto& trace) { return single.forward(image, trace); },
@@ -37,15 +37,15 @@ TEST_CASE("EncoderTiny with TAEF2's trained weights, layer by layer", "[models]"
     const auto data = latent_data();
     if (!data) return skip(no_latent_data);
     const auto source = taef2_weights(*data);
-    const EncoderTiny<Cpu<float>> single(Weights(*source)["encoder"], taef2_config());
-    const EncoderTiny<Cpu<double>> exact(Weights(*source)["encoder"], taef2_config());
+    const EncoderTiny<Cpu<float>> single(Weights{*source}["encoder"], taef2_config());
+    const EncoderTiny<Cpu<double>> exact(Weights{*source}["encoder"], taef2_config());
     check_encoder(Golden("models/taef2_trained"), single, exact, astronaut_face(*data),
                   taef2_config());
 }
 
 TEST_CASE("EncoderTiny halves sizes upwards", "[models]") {
     Recorder recorder;
-    const EncoderTiny<Meta> encoder(Weights(recorder)["encoder"], {});
+    const EncoderTiny<Meta> encoder(Weights{recorder}["encoder"], {});
     const auto shape = [&](std::int64_t h, std::int64_t w) {
         return encoder.forward(Tensor<Meta>(Shape{1, 3, h, w})).shape();
     };

@@ -27,14 +27,16 @@ TEST_CASE("pixels become planes in [-1, 1]", "[image]") {
     const auto image = image_from_rgb(pixels, 2, 1);
     CHECK(image.shape() == Shape{1, 3, 1, 2});
     const float expected[] = {1, -0.6F, -1, -0.2F, -1, 0.6F};
-    for (std::size_t i = 0; i < 6; ++i) CHECK(std::abs(image.values()[i] - expected[i]) <= 1e-6F);
+    for (std::size_t i = 0; i < 6; ++i)
+        CHECK(std::abs(image.values()[i] - expected[i]) <= 1e-6F);
     CHECK(contains(message_of([&] { (void)image_from_rgb(pixels, 2, 2); }),
                    "got 6 bytes, expected 12"));
 }
 
 TEST_CASE("every byte comes back from a tensor", "[image]") {
     std::vector<std::uint8_t> pixels(3 * 256);
-    for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i / 3);
+    for (std::size_t i = 0; i < pixels.size(); ++i)
+        pixels[i] = static_cast<std::uint8_t>(i / 3);
     CHECK(rgb_from_image(image_from_rgb(pixels, 64, 4)) == pixels);
     CHECK(rgb_from_image(image_from_rgb<Cpu<double>>(pixels, 4, 64)) == pixels);
 }
@@ -62,10 +64,15 @@ TEST_CASE("one image of a batch is taken, and no other kind of tensor", "[image]
     Tensor<Cpu<float>> batch({2, 3, 1, 1});
     for (std::size_t i = 0; i < 6; ++i) batch.values()[i] = i < 3 ? -1.0F : 1.0F;
     CHECK(rgb_from_image(batch, 1) == std::vector<std::uint8_t>(3, 255));
-    CHECK(contains(message_of([&] { (void)rgb_from_image(batch, 2); }), "image 2 of [2, 3, 1, 1]"));
-    CHECK(contains(message_of([] { (void)rgb_from_image(Tensor<Cpu<float>>({1, 4, 1, 1})); }),
+    CHECK(contains(message_of([&] { (void)rgb_from_image(batch, 2); }),
+                   "image 2 of [2, 3, 1, 1]"));
+    CHECK(contains(message_of([] {
+                       (void)rgb_from_image(Tensor<Cpu<float>>({1, 4, 1, 1}));
+                   }),
                    "[1, 4, 1, 1]"));
-    CHECK(contains(message_of([] { (void)rgb_from_image(Tensor<Cpu<float>>({3, 1})); }),
+    CHECK(contains(message_of([] {
+                       (void)rgb_from_image(Tensor<Cpu<float>>({3, 1}));
+                   }),
                    "a shape [N, C, H, W]"));
 }
 
@@ -81,9 +88,12 @@ TEST_CASE("padding repeats the right and lower edge, and cropping takes it away"
     CHECK(back.shape() == x.shape());
     CHECK(std::ranges::equal(back.values(), x.values()));
     CHECK(pad_to_multiple(x, 1).shape() == x.shape());
-    CHECK(contains(message_of([&] { (void)crop(x, 3, 3); }), "crop: got 3 x 3, expected at most"));
+    CHECK(contains(message_of([&] { (void)crop(x, 3, 3); }),
+                   "crop: got 3 x 3, expected at most"));
     CHECK(contains(message_of([&] { (void)pad_to_multiple(x, 0); }), "factor 0"));
-    CHECK(contains(message_of([] { (void)pad_to_multiple(Tensor<Cpu<float>>({1, 1, 0, 2}), 2); }),
+    CHECK(contains(message_of([] {
+                       (void)pad_to_multiple(Tensor<Cpu<float>>({1, 1, 0, 2}), 2);
+                   }),
                    "at least one pixel"));
 }
 

@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t samples = 1024;
 constexpr double exact_bound = 1e-12;
-constexpr double factor = 1.1;
 constexpr double small_bound = 3e-7;
 
 /// In the folder that LATENT_REFERENCE_DATA names, else in the nearest reference_data/ of the
@@ -120,7 +119,7 @@ Verdict judge_exact(const Golden& golden, const std::string& output,
 }
 
 Verdict judge(const Golden& golden, const std::string& output, const Tensor<Cpu<float>>& ours,
-              const Tensor<Cpu<double>>& exact) {
+              const Tensor<Cpu<double>>& exact, double factor) {
     const auto truth = judge_exact(golden, output, exact);
     if (!truth.good) return truth;
     const auto close = closeness(ours, exact);

@@ -32,7 +32,8 @@ using FileName = std::function<std::string(const std::string&)>;
 }
 
 /// What a network asks for, in the order in which torch draws it.
-[[nodiscard]] inline std::vector<ParameterRequest> parameters_of(const AutoencoderTinyConfig& config) {
+[[nodiscard]] inline std::vector<ParameterRequest>
+parameters_of(const AutoencoderTinyConfig& config) {
     Recorder recorder;
     (void)AutoencoderTiny<Meta>(Weights(recorder), config);
     return recorder.requests();

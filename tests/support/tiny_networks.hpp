@@ -30,7 +30,7 @@ struct TinyNetwork {
     template <class Device>
     [[nodiscard]] AutoencoderTiny<Device> model() const {
         TorchInit init(seed);
-        return AutoencoderTiny<Device>(Weights(init), config);
+        return AutoencoderTiny<Device>(Weights{init}, config);
     }
 };
 

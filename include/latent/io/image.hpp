@@ -1,10 +1,12 @@
 #pragma once
 
+#include "latent/io/jpeg_tables.hpp"
 #include "latent/io/stb.hpp"
 #include "latent/io/system.hpp"
 #include "latent/io/text.hpp"
 #include "latent/tensor/error.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -51,6 +53,24 @@ namespace detail {
            bytes[2] == std::byte{0xFF};
 }
 
+/// Refuses a PNG with a chunk that reaches beyond its end: stb asks for the memory first.
+inline void require_whole_chunks(std::string_view where, std::span<const std::byte> bytes) {
+    // Behind the signature stand chunks: a length, big-endian, a kind, the data, a checksum.
+    for (std::size_t begin = 8; bytes.size() - begin >= 8;) {
+        std::size_t length = 0;
+        for (const auto byte : bytes.subspan(begin, 4)) {
+            length = length * 256 + std::to_integer<std::size_t>(byte);
+        }
+        if (length > bytes.size() - begin - 8) {
+            fail(where,
+                 "a chunk of " + std::to_string(length) + " bytes at byte " +
+                     std::to_string(begin),
+                 "chunks inside of the file", "it was cut short");
+        }
+        begin += 8 + length + std::min<std::size_t>(4, bytes.size() - begin - 8 - length);
+    }
+}
+
 [[noreturn]] inline void fail_image(std::string_view where) {
     const char* const reason = stbi_failure_reason();
     fail(where, "a broken image (" + printable(reason ? reason : "unknown reason") + ")",
@@ -74,6 +94,10 @@ namespace detail {
     }
     if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
         fail(where, std::to_string(bytes.size()) + " bytes", "an image below 2 GiB");
+    }
+    if (png) detail::require_whole_chunks(where, bytes);
+    if (!png && !has_sound_huffman_tables(bytes)) {
+        fail(where, "a Huffman table of more than 256 codes", "a JPEG image");
     }
     const auto size = static_cast<int>(bytes.size());
     int width = 0, height = 0, channels = 0;

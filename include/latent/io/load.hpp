@@ -152,10 +152,10 @@ namespace detail {
     CheckpointPart part{.file = Checkpoint::open(path)};
     const auto found = find_autoencoder_tiny_keys(part.file.tensors(), side);
     if (!found) {
-        const auto other = side == "encoder" ? "decoder" : "encoder";
-        if (find_autoencoder_tiny_keys(part.file.tensors(), other)) {
-            fail(part.file.path(), "a " + std::string(other), "an " + side + " or both sides",
-                 "the two files may be swapped");
+        const bool encoder = side == "encoder";
+        if (find_autoencoder_tiny_keys(part.file.tensors(), encoder ? "decoder" : "encoder")) {
+            fail(part.file.path(), encoder ? "a decoder alone" : "an encoder alone",
+                 encoder ? "an encoder" : "a decoder", "the two files may be swapped");
         }
         fail_names(part.file.path(), part.file.tensors(), "a tiny autoencoder's " + side);
     }

@@ -27,10 +27,9 @@ class ZipArchive {
 public:
     /// `bytes` must live as long as the archive; errors begin with `where`.
     ZipArchive(std::string where, std::span<const std::byte> bytes)
-        : where_(std::move(where)), view_(std::make_unique<View>(View{bytes, {}, 0, 0})) {
+        : where_(std::move(where)), view_(std::make_unique<View>(bytes)) {
         // libzip takes no bytes at all for an archive without records.
         if (bytes.empty()) fail(where_, "an empty file", "a zip archive");
-        zip_error_init(&view_->error);
         zip_source_t* const source =
             zip_source_function_create(answer, view_.get(), &view_->error);
         if (source) archive_.reset(zip_open_from_source(source, ZIP_RDONLY, &view_->error));
@@ -85,9 +84,14 @@ public:
 private:
     /// The bytes as libzip sees them: a file that remembers where it was last read.
     struct View {
+        explicit View(std::span<const std::byte> all) : bytes(all) { zip_error_init(&error); }
+        View(const View&) = delete;
+        View& operator=(const View&) = delete;
+        ~View() { zip_error_fini(&error); }
+
         std::span<const std::byte> bytes;
         zip_error_t error;
-        zip_uint64_t position, last_read;
+        zip_uint64_t position = 0, last_read = 0;
     };
 
     struct Discard {

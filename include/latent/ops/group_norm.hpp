@@ -26,8 +26,8 @@ void check_group_norm(const Tensor<Device>& x, const Tensor<Device>& weight,
     }
 }
 
-/// The mean of `count` values and the mean square of their distance from it, in two passes.
-/// Short float sums are added up in double: exact enough for any image.
+/// The mean and the variance of `count` values. A first mean, of short float sums that are added up
+/// in double, is close; the mean of the distances from it, which are small, corrects it.
 template <class S>
 [[nodiscard]] std::array<double, 2> moments(const S* x, std::int64_t count) {
     constexpr std::int64_t block = 256;
@@ -38,11 +38,10 @@ template <class S>
         }
         return sum / static_cast<double>(count);
     };
-    const auto mean = mean_of([](const auto& run) { return run.sum(); });
-    const auto center = static_cast<S>(mean);
+    const auto center = static_cast<S>(mean_of([](const auto& run) { return run.sum(); }));
+    const auto shift = mean_of([=](const auto& run) { return (run - center).sum(); });
     const auto spread = mean_of([=](const auto& run) { return (run - center).square().sum(); });
-    const auto shift = mean - static_cast<double>(center);
-    return {mean, spread - shift * shift};
+    return {static_cast<double>(center) + shift, spread - shift * shift};
 }
 
 } // namespace detail

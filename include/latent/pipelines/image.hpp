@@ -20,8 +20,8 @@ namespace latent {
 /// Pixels to a tensor [1, 3, height, width]: byte / 127.5 - 1, by way of [0, 1] as in diffusers.
 /// Throws Error unless there are 3 * width * height bytes.
 template <class Device = Cpu<float>>
-[[nodiscard]] Tensor<Device> image_from_rgb(std::span<const std::uint8_t> pixels, std::int64_t width,
-                                            std::int64_t height) {
+[[nodiscard]] Tensor<Device> image_from_rgb(std::span<const std::uint8_t> pixels,
+                                            std::int64_t width, std::int64_t height) {
     using Scalar = typename Device::scalar;
     Tensor<Device> image({1, 3, height, width});
     if (static_cast<std::int64_t>(pixels.size()) != image.numel()) {
@@ -42,16 +42,16 @@ template <class Device = Cpu<float>>
 /// Image n of a batch [N, 3, H, W] to pixels: to [0, 1], clamped, times 255, rounded to nearest with
 /// halves to even. NaN becomes 0. Throws Error for another number of channels than 3.
 template <class Device>
-    requires Device::on_host
-[[nodiscard]] std::vector<std::uint8_t> rgb_from_image(const Tensor<Device>& image,
-                                                       std::int64_t n = 0) {
+requires Device::on_host [[nodiscard]] std::vector<std::uint8_t>
+rgb_from_image(const Tensor<Device>& image, std::int64_t n = 0) {
     const auto [N, C, H, W] = nchw(image, "rgb_from_image");
     if (C != 3 || n < 0 || n >= N) {
         fail("rgb_from_image", "image " + std::to_string(n) + " of " + to_string(image.shape()),
              "one of a batch [N, 3, H, W]");
     }
     const auto area = static_cast<std::size_t>(H * W);
-    const auto values = image.values().subspan(static_cast<std::size_t>(n) * 3 * area, 3 * area);
+    const auto values =
+        image.values().subspan(static_cast<std::size_t>(n) * 3 * area, 3 * area);
     std::vector<std::uint8_t> pixels(3 * area);
     for (std::size_t i = 0; i < area; ++i) {
         for (std::size_t c = 0; c < 3; ++c) {
@@ -89,8 +89,8 @@ template <class Device>
 /// autoencoder's latents stand for squares of that size.
 ///   x [N, C, H, W], H and W at least 1  ->  [N, C, ceil(H / factor) factor, ceil(W / factor) factor]
 template <class Device>
-    requires Device::on_host
-[[nodiscard]] Tensor<Device> pad_to_multiple(const Tensor<Device>& x, std::int64_t factor) {
+requires Device::on_host [[nodiscard]] Tensor<Device> pad_to_multiple(const Tensor<Device>& x,
+                                                                      std::int64_t factor) {
     const auto [N, C, H, W] = nchw(x, "pad_to_multiple");
     if (H < 1 || W < 1 || factor < 1) {
         fail("pad_to_multiple", to_string(x.shape()) + " and factor " + std::to_string(factor),
@@ -103,8 +103,8 @@ template <class Device>
 /// The upper left part of an image: what pad_to_multiple added is taken away.
 ///   x [N, C, H, W]  ->  [N, C, height, width]
 template <class Device>
-    requires Device::on_host
-[[nodiscard]] Tensor<Device> crop(const Tensor<Device>& x, std::int64_t height, std::int64_t width) {
+requires Device::on_host [[nodiscard]] Tensor<Device>
+crop(const Tensor<Device>& x, std::int64_t height, std::int64_t width) {
     const auto [N, C, H, W] = nchw(x, "crop");
     if (height < 0 || width < 0 || height > H || width > W) {
         fail("crop", std::to_string(width) + " x " + std::to_string(height),
@@ -119,7 +119,8 @@ template <class Device>
 [[nodiscard]] inline double psnr_db(std::span<const std::uint8_t> a,
                                     std::span<const std::uint8_t> b) {
     if (a.size() != b.size() || a.empty()) {
-        fail("psnr_db", std::to_string(a.size()) + " and " + std::to_string(b.size()) + " bytes",
+        fail("psnr_db",
+             std::to_string(a.size()) + " and " + std::to_string(b.size()) + " bytes",
              "two images of one size");
     }
     double squares = 0;

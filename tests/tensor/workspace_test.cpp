@@ -1,0 +1,106 @@
+#include "support/catch.hpp"
+
+#include <latent/tensor/devices.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <set>
+#include <thread>
+#include <vector>
+
+using namespace latent;
+
+namespace {
+
+using T = Tensor<Cpu<float>>;
+
+} // namespace
+
+TEST_CASE("a workspace reuses memory, the best fit first", "[workspace]") {
+    const Workspace run;
+    const float* large = nullptr;
+    const float* small = nullptr;
+    {
+        const T a(Shape{4096}), b(Shape{2304});
+        large = a.data(), small = b.data();
+    }
+    const T c(Shape{2200});
+    CHECK(c.data() == small);
+    const T d(Shape{4000});
+    CHECK(d.data() == large);
+    // Nothing idle is left, and nothing more than twice as large is taken.
+    const T e(Shape{100});
+    CHECK(e.data() != small);
+    CHECK(run.report().peak_bytes == 4 * (2200 + 4000 + 100));
+}
+
+TEST_CASE("idle memory never makes a run larger than its tensors were", "[workspace]") {
+    Workspace run;
+    std::set<const void*> buffers;
+    std::size_t bytes = 0;
+    // Growing sizes: no buffer fits again.
+    for (std::size_t size = 1000; size < 200000; size = size * 3) {
+        auto buffer = run.take(size);
+        if (buffers.insert(buffer.lines.get()).second) bytes += buffer.size_bytes();
+        run.give(std::move(buffer));
+    }
+    CHECK(bytes > 200000);
+    const auto last = run.take(150000);
+    CHECK(last.size_bytes() >= 150000);
+    CHECK(last.size_bytes() < 300000);
+}
+
+TEST_CASE("poisoned memory is NaN until it is written", "[workspace]") {
+    const Workspace run({.poison = true});
+    for (int round = 0; round < 2; ++round) {
+        T x(Shape{33});
+        Tensor<Cpu<double>> y(Shape{33});
+        for (const auto value : x.values()) CHECK(std::isnan(value));
+        for (const auto value : y.values()) CHECK(std::isnan(value));
+        std::ranges::fill(x.values(), 1.0F);
+    }
+}
+
+TEST_CASE("the report follows every tensor", "[workspace]") {
+    const Workspace run({.record_memory = true});
+    {
+        const T a(Shape{10});
+        const T b(Shape{5});
+        const auto c = a.clone();
+        CHECK(run.report().live_bytes == 100);
+    }
+    const auto& report = run.report();
+    CHECK(report.live_bytes == 0);
+    CHECK(report.peak_bytes == 100);
+    CHECK(report.clones == 1);
+    const std::vector<MemoryEvent> expected{{0, 40, true},  {1, 20, true},  {2, 40, true},
+                                            {2, 40, false}, {1, 20, false}, {0, 40, false}};
+    CHECK(report.memory == expected);
+}
+
+TEST_CASE("workspaces nest, and belong to their thread", "[workspace]") {
+    CHECK(Workspace::current() == nullptr);
+    {
+        const Workspace outer({.threads = 3});
+        CHECK(Workspace::current() == &outer);
+        {
+            const Workspace inner({.threads = 1});
+            CHECK(Workspace::current() == &inner);
+            CHECK(inner.serial() != outer.serial());
+            const RunScope scope;
+            CHECK(Workspace::current() == &inner);
+        }
+        CHECK(Workspace::current() == &outer);
+        CHECK(outer.threads() == 3);
+        const Workspace* elsewhere = &outer;
+        std::thread([&] { elsewhere = Workspace::current(); }).join();
+        CHECK(elsewhere == nullptr);
+    }
+    CHECK(Workspace::current() == nullptr);
+    {
+        const RunScope scope;
+        CHECK(Workspace::current() != nullptr);
+        CHECK(Workspace::current()->threads() >= 1);
+    }
+    CHECK(Workspace::current() == nullptr);
+}
