@@ -6,8 +6,8 @@ namespace CLI {
 class App;
 }
 
-/// The command `latent`: what its subcommands are asked for. Each declares its options in add_to(),
-/// works in run(), and has a file of its own.
+/// The command `latent`: what its subcommands are asked for. Each declares its options in
+/// add_to(), works in run(), and has a file of its own.
 
 namespace latent::command {
 

@@ -31,7 +31,8 @@ constexpr std::array<KnownFile, 2> known_files{{
     {"taef2_decoder.pth", "0a44a31e1ae59eb9dbf9359d24942fd3ef5928162c1800d97a28c61d51be0ab5"},
 }};
 
-/// What is to be said about a file of weights. Throws Error when its name is known and it is another.
+/// What is to be said about a file of weights. Throws Error when its name is known and it is
+/// another.
 std::string check_digest(const std::filesystem::path& path) {
     const auto where = display(path);
     for (const auto& known : known_files) {

@@ -30,7 +30,8 @@ namespace latent::command {
     return text;
 }
 
-/// Throws Error unless a file of one of these kinds can be written there. Called before the work.
+/// Throws Error unless a file of one of these kinds can be written there. Called before the
+/// work.
 inline void require_output(const std::filesystem::path& path,
                            std::initializer_list<std::string_view> extensions) {
     if (std::ranges::find(extensions, extension(path)) == extensions.end()) {
@@ -79,8 +80,9 @@ choose_tensor(const Checkpoint& file, const std::string& key, std::string_view u
 
 } // namespace detail
 
-/// Reads the tensor `key` (if empty, the one named `usual`, or the only one). Throws Error unless it
-/// is [N, C, H, W], not empty, of a floating-point dtype, at most `most` elements, all of them finite.
+/// Reads the tensor `key` (if empty, the one named `usual`, or the only one). Throws Error
+/// unless it is [N, C, H, W], not empty, of a floating-point dtype, at most `most` elements,
+/// all of them finite.
 [[nodiscard]] inline TensorFile read_tensor(const std::filesystem::path& path,
                                             const std::string& key, std::string_view usual,
                                             std::int64_t most) {

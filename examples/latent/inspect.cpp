@@ -1,5 +1,5 @@
-// latent inspect PATH: one line a tensor of a checkpoint, the size of an image, or a config.json
-// with its defaults filled in.
+// latent inspect PATH: one line a tensor of a checkpoint, the size of an image, or a
+// config.json with its defaults filled in.
 
 #include "commands.hpp"
 
@@ -26,8 +26,8 @@ std::string dump(const OrderedJson& json, int indent) {
     return json.dump(indent, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
-/// Whether the bytes are JSON text. In safetensors a length stands first, of which the upper bytes
-/// are 0, as no text has them.
+/// Whether the bytes are JSON text. In safetensors a length stands first, of which the upper
+/// bytes are 0, as no text has them.
 bool is_json(std::string_view text) {
     const auto first = text.find_first_not_of(" \t\r\n");
     return first != std::string_view::npos && text[first] == '{' &&

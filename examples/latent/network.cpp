@@ -44,7 +44,8 @@ void require_pixels(const std::string& where, const Tensor<Device>& x, double sc
          "at most " + std::to_string(max_pixels));
 }
 
-/// How the work of a run is spread, known from a run without data; empty where nobody would look.
+/// How the work of a run is spread, known from a run without data; empty where nobody would
+/// look.
 template <template <class> class Side>
 Schedule plan(const AutoencoderTinyConfig& config, const std::string& path, const Shape& shape,
               const RunOptions& options) {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-/// Running a network from its files: the one place where the command meets the models. Networks and
-/// their convolutions are compiled in network.cpp alone.
+/// Running a network from its files: the one place where the command meets the models. Networks
+/// and their convolutions are compiled in network.cpp alone.
 
 namespace latent::command {
 
@@ -21,8 +21,8 @@ struct Size {
     friend bool operator==(const Size&, const Size&) = default;
 };
 
-/// The latents of images [N, C, H, W] in [-1, 1], whose right and lower edges are repeated up to a
-/// multiple of the network's factor. `where` begins an Error about the images.
+/// The latents of images [N, C, H, W] in [-1, 1], whose right and lower edges are repeated up
+/// to a multiple of the network's factor. `where` begins an Error about the images.
 struct Encoded {
     Tensor<Cpu<float>> latents;
     bool padded = false;
@@ -30,8 +30,8 @@ struct Encoded {
 [[nodiscard]] Encoded encode_images(const NetworkFiles& network, const RunOptions& options,
                                     const std::string& where, const Tensor<Cpu<float>>& images);
 
-/// The images [N, C, H, W], about [-1, 1], of latents [N, c, h, w]; of a size beyond zero the upper
-/// left part. `where` begins an Error about the latents or the size.
+/// The images [N, C, H, W], about [-1, 1], of latents [N, c, h, w]; of a size beyond zero the
+/// upper left part. `where` begins an Error about the latents or the size.
 [[nodiscard]] Tensor<Cpu<float>> decode_latents(const NetworkFiles& network,
                                                 const RunOptions& options,
                                                 const std::string& where,

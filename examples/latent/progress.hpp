@@ -20,7 +20,8 @@ namespace latent::command {
 /// How much of a run is done after a module: its path, and the multiply-adds up to there.
 using Schedule = std::map<std::string, std::int64_t, std::less<>>;
 
-/// A trace that writes a schedule down. On Meta that costs nothing, and it holds for every device.
+/// A trace that writes a schedule down. On Meta that costs nothing, and it holds for every
+/// device.
 struct ScheduleTrace {
     Schedule* schedule;
 
@@ -29,8 +30,8 @@ struct ScheduleTrace {
     }
 };
 
-/// A trace that watches a run: it draws a bar on stderr once a second has passed, and stops the run
-/// after Ctrl-C.
+/// A trace that watches a run: it draws a bar on stderr once a second has passed, and stops the
+/// run after Ctrl-C.
 class Progress {
 public:
     /// An empty schedule draws nothing.

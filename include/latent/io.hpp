@@ -1,8 +1,8 @@
 #pragma once
 
 /// \file
-/// Files: checkpoints, configs and images. This second umbrella needs nlohmann-json, libzip and stb
-/// (the target latent::io). Read the headers in this order.
+/// Files: checkpoints, configs and images. This second umbrella needs nlohmann-json, libzip and
+/// stb (the target latent::io). Read the headers in this order.
 
 // 1. Text, numbers and the system.
 #include "latent/io/text.hpp"        // names from files, made fit to be shown
@@ -24,11 +24,12 @@
 // 3. From a file to a model.
 #include "latent/io/rename.hpp"        // from our names to a file's
 #include "latent/io/nearest_name.hpp"  // what a missing name may have meant
-#include "latent/io/weight_source.hpp" // Weights from files, and one report of all that is wrong
+#include "latent/io/weight_source.hpp" // Weights from files, all mistakes in one report
 #include "latent/io/config.hpp"        // config.json
 #include "latent/io/keys.hpp"          // the names that projects use
 #include "latent/io/load.hpp"          // load_autoencoder_tiny(path)
 
 // 4. Images.
-#include "latent/io/stb.hpp"   // the decoder underneath
-#include "latent/io/image.hpp" // PNG and JPEG in, PNG out
+#include "latent/io/stb.hpp"         // the decoder underneath
+#include "latent/io/jpeg_tables.hpp" // whether a JPEG's tables fit the room of a decoder
+#include "latent/io/image.hpp"       // PNG and JPEG in, PNG out

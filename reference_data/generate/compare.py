@@ -1,6 +1,7 @@
 """Compares regenerated reference files with the stored ones, by tolerance: another processor
-rounds otherwise. float64 values must agree to 1e-10 and float32 ones to 1e-5 (relative L2 norm);
-whole numbers, special values and text exactly. torch's own errors may differ by a factor of 2."""
+rounds otherwise. float64 values must agree to 1e-10 and float32 ones to 1e-5 (relative L2
+norm); whole numbers, special values and text exactly. torch's own errors may differ by a factor
+of 2."""
 
 import hashlib
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def distance(new, old):
 def tensors(name, new, old):
     """What is wrong, or None; and the distance."""
     if new.dtype != old.dtype or new.shape != old.shape:
-        return f"{name} is {new.dtype} {list(new.shape)}, stored {old.dtype} {list(old.shape)}", 0.0
+        return f"{name}: {new.dtype} {[*new.shape]}, stored {old.dtype} {[*old.shape]}", 0.0
     if name.endswith(".error"):
         ratio = (new / old).nan_to_num(1.0)
         good = ((ratio < ERROR_FACTOR) & (ratio > 1 / ERROR_FACTOR)).all()

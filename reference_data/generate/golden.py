@@ -40,8 +40,8 @@ def positions(numel):
 
 
 def hooked(module, prefix=""):
-    """A dictionary that fills with clones of the outputs of all hooked modules under `module`, by
-    path, and the hooks. A module that is called again has #2, #3 ... behind its path."""
+    """A dictionary that fills with clones of the outputs of all hooked modules under `module`,
+    by path, and the hooks. A module that is called again has #2, #3 ... behind its path."""
     outputs = {}
 
     def keep(path):

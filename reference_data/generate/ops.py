@@ -19,8 +19,9 @@ def both(function, *inputs):
 
 
 def conv2d_cases():
-    """NAME.case: N, C, H, W, K, kernel_h, kernel_w, down, right, left, right, top, bottom, bias,
-    upsample, add, activation, seed. Inputs are uniform(): x, weight, then bias, then add."""
+    """NAME.case: N, C, H, W, K, kernel_h, kernel_w, down, right (the stride), left, right, top,
+    bottom (the padding), bias, upsample, add, activation, seed. Inputs are uniform(): x,
+    weight, then bias, then add."""
 
     def case(name, x, k, kernel, stride=(1, 1), pad=(0, 0, 0, 0), bias=1, upsample=1, add=0,
              activation=NONE):
@@ -66,7 +67,8 @@ def conv2d_cases():
         case("3x3_add_relu", (2, 8, 9, 9), 10, three, pad=same, add=1, activation=RELU),
         case("3x3_add", (1, 8, 9, 9), 10, three, pad=same, bias=0, add=1),
         case("1x1_add_silu", (1, 33, 6, 5), 10, one, bias=0, add=1, activation=SILU),
-        case("3x3_stride_2_add_relu", (1, 8, 9, 9), 9, three, two, same, add=1, activation=RELU),
+        case("3x3_stride_2_add_relu", (1, 8, 9, 9), 9, three, two, same, add=1,
+             activation=RELU),
         case("up_2_3x3", (2, 12, 5, 7), 9, three, pad=same, upsample=2, bias=0),
         case("up_2_3x3_one_pixel", (1, 5, 1, 1), 4, three, pad=same, upsample=2),
         case("up_2_3x3_large", (1, 20, 21, 50), 10, three, pad=same, upsample=2),
@@ -131,7 +133,7 @@ def make_linear():
 def make_group_norm():
     """NAME.case: N, C, H, W, groups, activation, spread, offset, seed; eps is 1e-5.
     Inputs are uniform(): x (times spread plus offset), weight, bias."""
-    file = Golden("ops/group_norm", "torch.nn.functional.group_norm, and an activation after it")
+    file = Golden("ops/group_norm", "torch.nn.functional.group_norm, an activation after it")
     cases = [
         ("32_groups", [1, 64, 9, 7, 32, NONE, 1, 0]),
         ("one_group", [2, 6, 5, 5, 1, NONE, 4, 0]),
@@ -223,9 +225,11 @@ def make_interpolate():
 
 
 def make_interpolate():
-    """NAME.case: N, C, H, W, factor, mode (0 nearest, 1 bilinear, 2 bicubic), seed. x is uniform()."""
+    """NAME.case: N, C, H, W, factor, mode (0 nearest, 1 bilinear, 2 bicubic), seed. x is
+    uniform()."""
     file = Golden("ops/interpolate", "torch.nn.Upsample, align_corners False")
-    sizes = [[2, 3, 4, 5, 2], [1, 2, 7, 3, 3], [1, 4, 1, 1, 2], [1, 2, 1, 9, 4], [1, 3, 6, 2, 1]]
+    sizes = [[2, 3, 4, 5, 2], [1, 2, 7, 3, 3], [1, 4, 1, 1, 2], [1, 2, 1, 9, 4]]
+    sizes += [[1, 3, 6, 2, 1]]
     modes = ["nearest", "bilinear", "bicubic"]
     seed = 0
     for mode, name in enumerate(modes):

@@ -58,7 +58,7 @@ def settings():
 
 
 def write_manifest(path, about, files):
-    lines = [f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in sorted(files.items())]
+    lines = [f"  {json.dumps(name)}: {json.dumps(files[name])}" for name in sorted(files)]
     head = json.dumps({"made_with": about}, indent=1)[:-2]
     path.write_text(head + ',\n "files": {\n' + ",\n".join(lines) + "\n }\n}\n")
 
@@ -81,10 +81,12 @@ def main():
     folder = STORED if arguments.update else arguments.into
     data = Path(os.environ["LATENT_DATA"]) if os.environ.get("LATENT_DATA") else None
     if data is None:
-        print("skipped: LATENT_DATA is not set, so the files of trained weights stay as they are")
+        print("skipped: LATENT_DATA is not set, so the files of trained weights stay")
 
     stored = STORED / "MANIFEST.json"
-    known = json.loads(stored.read_text()) if stored.exists() else {"files": {}, "made_with": {}}
+    known = {"files": {}, "made_with": {}}
+    if stored.exists():
+        known = json.loads(stored.read_text())
     made = list(generate(folder, data))
     entries = manifest(made, folder)
     if arguments.update:
@@ -94,7 +96,7 @@ def main():
 
     for key, value in settings().items():
         if known["made_with"].get(key) != value:
-            print(f"note: {key} is {value}, the stored files have {known['made_with'].get(key)}")
+            print(f"note: {key} is {value}, stored with {known['made_with'].get(key)}")
     problems = compare.integrity(STORED, known["files"])
     for name in sorted({*entries, *known["files"]}):
         if name not in entries:

@@ -1,7 +1,7 @@
-"""The networks of the taesd project that diffusers has no class for: TAEF2's group-norm pool and
-TAESANA's two extra halvings. Layers are numbered as diffusers numbers AutoencoderTiny's: the
-decoder's soft limit stands in forward and has no number, so its layers count one less than in
-the taesd project's own files. Images are in [-1, 1].
+"""The networks of the taesd project that diffusers has no class for: TAEF2's group-norm pool
+and TAESANA's two extra halvings. Layers are numbered as diffusers numbers AutoencoderTiny's:
+the decoder's soft limit stands in forward and has no number, so its layers count one less than
+in the taesd project's own files. Images are in [-1, 1].
 """
 
 import torch

@@ -55,8 +55,8 @@ TEST_CASE("config: what is missing keeps its default, what is there is read") {
     CHECK(none.unknown.empty());
 
     const auto all = read(R"({"_class_name": "Tiny", "_diffusers_version": "0.1", "channels": 8,
-        "blocks": [], "act_fn": "silu", "upcast": true, "scale": 1, "shift": 2.5, "groups": null,
-        "mean": 0.5, "z_new": 1, "sample_size": {"a": []}})");
+        "blocks": [], "act_fn": "silu", "upcast": true, "scale": 1, "shift": 2.5,
+        "groups": null, "mean": 0.5, "z_new": 1, "sample_size": {"a": []}})");
     CHECK(all.config.channels == 8);
     CHECK(all.config.blocks.empty());
     CHECK(all.config.act_fn == "silu");

@@ -25,7 +25,9 @@ TEST_CASE("Conv2d is torch.nn.Conv2d, from its seed on", "[layers]") {
     };
     const std::vector<Case> cases{
         {"plain", {.in_channels = 5, .out_channels = 7}, {2, 5, 9, 8}},
-        {"down", {.in_channels = 12, .out_channels = 8, .stride = 2, .bias = false}, {1, 12, 9, 8}},
+        {"down",
+         {.in_channels = 12, .out_channels = 8, .stride = 2, .bias = false},
+         {1, 12, 9, 8}},
         {"pixel",
          {.in_channels = 20, .out_channels = 9, .kernel_size = 1, .padding = 0, .bias = false},
          {1, 20, 6, 7}},
@@ -72,6 +74,6 @@ TEST_CASE("the fused steps around a Conv2d have the bits of its composition", "[
     const auto up = upsample_conv(2, conv, x, NoTrace());
     // Other roundings than of the composition: see conv2d.
     CHECK(closeness(up, as<double>(conv.forward(upsample_nearest(x, 2)))).relative <= 1e-6);
-    CHECK(same_bits(upsample_conv(3, conv, x, NoTrace()),
-                    conv.forward(upsample_nearest(x, 3))));
+    CHECK(
+        same_bits(upsample_conv(3, conv, x, NoTrace()), conv.forward(upsample_nearest(x, 3))));
 }

@@ -90,10 +90,12 @@ TEST_CASE("a config that describes no network is refused by its field", "[models
     refuses("upsampling_scaling_factor", [](auto& c) { c.upsampling_scaling_factor = 0; });
     refuses("encoder_block_out_channels", [](auto& c) { c.encoder_block_out_channels = {64}; });
     refuses("decoder_block_out_channels", [](auto& c) { c.num_decoder_blocks = {1, 1}; });
-    refuses("encoder_block_out_channels",
-            [](auto& c) { c.encoder_block_out_channels = {64, 64, 32, 64}; });
-    refuses("decoder_block_out_channels",
-            [](auto& c) { c.decoder_block_out_channels = {64, 64, 0, 64}; });
+    refuses("encoder_block_out_channels", [](auto& c) {
+        c.encoder_block_out_channels = {64, 64, 32, 64};
+    });
+    refuses("decoder_block_out_channels", [](auto& c) {
+        c.decoder_block_out_channels = {64, 64, 0, 64};
+    });
     refuses("num_encoder_blocks", [](auto& c) { c.num_encoder_blocks = {1, -3, 3, 3}; });
     refuses("num_decoder_blocks", [](auto& c) { c.num_decoder_blocks = {1, 3, 9999, 3}; });
     refuses("act_fn", [](auto& c) { c.act_fn = "elu"; });

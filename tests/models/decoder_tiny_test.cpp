@@ -22,10 +22,9 @@ void check_decoder(const Golden& golden, const Single& single, const Exact& exac
     CHECK(meta.forward(Tensor<Meta>(latents.shape())).shape() == torch.shape());
 }
 
-} // namespace
-
-TEST_CASE("DecoderTiny with seeded weights, layer by layer", "[models]") {
-    for (const auto& network : tiny_networks()) {
+void check_decoders(const std::vector<TinyNetwork>& networks) {
+    REQUIRE(networks.size() == 3);
+    for (const auto& network : networks) {
         const auto single = network.model<Cpu<float>>();
         const auto exact = network.model<Cpu<double>>();
         check_decoder(Golden(network.file()), single.decoder, exact.decoder,
@@ -33,7 +32,18 @@ TEST_CASE("DecoderTiny with seeded weights, layer by layer", "[models]") {
     }
 }
 
-TEST_CASE("DecoderTiny with TAEF2's trained weights, layer by layer", "[models]") {
+} // namespace
+
+TEST_CASE("DecoderTiny with seeded weights, layer by layer", "[models]") {
+    check_decoders(tiny_networks(false));
+}
+
+TEST_CASE("DecoderTiny of large networks with seeded weights, layer by layer",
+          "[models][large]") {
+    check_decoders(tiny_networks(true));
+}
+
+TEST_CASE("DecoderTiny with TAEF2's trained weights, layer by layer", "[models][large]") {
     const auto data = latent_data();
     if (!data) return skip(no_latent_data);
     const Golden golden("models/taef2_trained");
@@ -59,8 +69,9 @@ TEST_CASE("DecoderTiny limits its latents softly", "[models]") {
 TEST_CASE("DecoderTiny says what is wrong", "[models]") {
     Recorder recorder;
     const DecoderTiny<Meta> decoder(Weights{recorder}["decoder"], {});
-    const auto message =
-        message_of([&] { (void)decoder.forward(Tensor<Meta>(Shape{1, 16, 8, 8})); });
+    const auto message = message_of([&] {
+        (void)decoder.forward(Tensor<Meta>(Shape{1, 16, 8, 8}));
+    });
     CHECK(contains(message, "[1, 16, 8, 8]"));
     CHECK(contains(message, "[N, 4, H, W]"));
 }

@@ -22,10 +22,9 @@ void check_encoder(const Golden& golden, const Single& single, const Exact& exac
     CHECK(meta.forward(Tensor<Meta>(image.shape())).shape() == torch.shape());
 }
 
-} // namespace
-
-TEST_CASE("EncoderTiny with seeded weights, layer by layer", "[models]") {
-    for (const auto& network : tiny_networks()) {
+void check_encoders(const std::vector<TinyNetwork>& networks) {
+    REQUIRE(networks.size() == 3);
+    for (const auto& network : networks) {
         const auto single = network.model<Cpu<float>>();
         const auto exact = network.model<Cpu<double>>();
         check_encoder(Golden(network.file()), single.encoder, exact.encoder,
@@ -33,7 +32,18 @@ TEST_CASE("EncoderTiny with seeded weights, layer by layer", "[models]") {
     }
 }
 
-TEST_CASE("EncoderTiny with TAEF2's trained weights, layer by layer", "[models]") {
+} // namespace
+
+TEST_CASE("EncoderTiny with seeded weights, layer by layer", "[models]") {
+    check_encoders(tiny_networks(false));
+}
+
+TEST_CASE("EncoderTiny of large networks with seeded weights, layer by layer",
+          "[models][large]") {
+    check_encoders(tiny_networks(true));
+}
+
+TEST_CASE("EncoderTiny with TAEF2's trained weights, layer by layer", "[models][large]") {
     const auto data = latent_data();
     if (!data) return skip(no_latent_data);
     const auto source = taef2_weights(*data);
@@ -52,7 +62,8 @@ TEST_CASE("EncoderTiny halves sizes upwards", "[models]") {
     CHECK(shape(64, 64) == Shape{1, 4, 8, 8});
     CHECK(shape(65, 71) == Shape{1, 4, 9, 9});
     CHECK(shape(1, 8) == Shape{1, 4, 1, 1});
-    const auto message =
-        message_of([&] { (void)encoder.forward(Tensor<Meta>(Shape{1, 4, 8, 8})); });
+    const auto message = message_of([&] {
+        (void)encoder.forward(Tensor<Meta>(Shape{1, 4, 8, 8}));
+    });
     CHECK(contains(message, "[N, 3, H, W]"));
 }

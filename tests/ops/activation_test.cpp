@@ -16,9 +16,9 @@ using namespace latent::test;
 namespace {
 
 const std::array<std::pair<std::string, Activation>, 4> named{{{"relu", Activation::relu},
-                                                              {"silu", Activation::silu},
-                                                              {"mish", Activation::mish},
-                                                              {"gelu", Activation::gelu}}};
+                                                               {"silu", Activation::silu},
+                                                               {"mish", Activation::mish},
+                                                               {"gelu", Activation::gelu}}};
 
 Tensor<Cpu<float>> input() {
     Generator random(0);
@@ -63,7 +63,8 @@ TEST_CASE("activations of special values are torch's", "[activation]") {
                 } else if (std::isinf(expected)) {
                     CHECK(static_cast<double>(y) == expected);
                 } else {
-                    // A few roundings; and 1e-36 because exp(88.8) is more than float32 can hold.
+                    // A few roundings; and 1e-36 because exp(88.8) is more than float32 can
+                    // hold.
                     CHECK(std::abs(static_cast<double>(y) - expected) <=
                           3e-7 * std::abs(expected) + 1e-36);
                 }

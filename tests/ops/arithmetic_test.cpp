@@ -107,10 +107,9 @@ TEST_CASE("add wants two equal shapes", "[arithmetic]") {
     CHECK(contains(message, "add"));
     CHECK(contains(message, "[2, 3] and [3, 2]"));
     CHECK(contains(message, "equal"));
-    CHECK(contains(message_of([] {
-                       (void)add(Tensor<Meta>(Shape{2}), Tensor<Meta>(Shape{3}));
-                   }),
-                   "equal"));
+    CHECK(
+        contains(message_of([] { (void)add(Tensor<Meta>(Shape{2}), Tensor<Meta>(Shape{3})); }),
+                 "equal"));
 }
 
 TEST_CASE("arithmetic keeps the shape on Meta", "[arithmetic]") {

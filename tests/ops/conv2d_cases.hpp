@@ -27,16 +27,16 @@ struct Conv2dCase {
     for (const auto& name : golden.cases()) {
         const auto n = golden.numbers(name + ".case");
         if (n.size() != 18) fail("conv2d cases", name, "18 numbers");
-        cases.push_back({.name = name,
-                         .x = {n[0], n[1], n[2], n[3]},
-                         .weight = {n[4], n[1], n[5], n[6]},
-                         .options = {.stride = {n[7], n[8]},
-                                     .padding = {n[9], n[10], n[11], n[12]}},
-                         .bias = n[13] != 0,
-                         .add = n[15] != 0,
-                         .upsample = n[14],
-                         .activation = static_cast<Activation>(n[16]),
-                         .seed = static_cast<std::uint64_t>(n[17])});
+        cases.push_back(
+            {.name = name,
+             .x = {n[0], n[1], n[2], n[3]},
+             .weight = {n[4], n[1], n[5], n[6]},
+             .options = {.stride = {n[7], n[8]}, .padding = {n[9], n[10], n[11], n[12]}},
+             .bias = n[13] != 0,
+             .add = n[15] != 0,
+             .upsample = n[14],
+             .activation = static_cast<Activation>(n[16]),
+             .seed = static_cast<std::uint64_t>(n[17])});
     }
     return cases;
 }
@@ -69,7 +69,8 @@ struct Conv2dInputs {
     }
     /// Step by step, after `convolution(x)`.
     template <class Convolution>
-    [[nodiscard]] Tensor<Cpu<S>> composed(const Conv2dCase& c, const Convolution& convolution) const {
+    [[nodiscard]] Tensor<Cpu<S>> composed(const Conv2dCase& c,
+                                          const Convolution& convolution) const {
         auto y = convolution(upsample_nearest(x, c.upsample));
         if (c.add) y = latent::add(std::move(y), add);
         return activation(c.activation, std::move(y));

@@ -34,11 +34,15 @@ TEST_CASE("Conv2dGeometry chooses the fast form", "[conv2d]") {
 
 TEST_CASE("Conv2dGeometry says what is wrong", "[conv2d]") {
     const Conv2dGeometry geometry({4, 2, 3, 3}, {});
-    CHECK(contains(message_of([&] { (void)geometry.output_shape({1, 3, 8, 8}); }),
+    CHECK(contains(message_of([&] {
+                       (void)geometry.output_shape({1, 3, 8, 8});
+                   }),
                    "[N, 2, H, W]"));
     CHECK(contains(message_of([&] { (void)geometry.output_shape({1, 2, 8, 2}); }), "pixels"));
     CHECK(contains(message_of([] { Conv2dGeometry({4, 0, 3, 3}, {}); }), "weight"));
-    CHECK(contains(message_of([] { Conv2dGeometry({4, 2, 3, 3}, {.stride = {0, 1}}); }),
+    CHECK(contains(message_of([] {
+                       Conv2dGeometry({4, 2, 3, 3}, {.stride = {0, 1}});
+                   }),
                    "stride"));
     CHECK(contains(message_of([] {
                        Conv2dGeometry({4, 2, 3, 3}, {.padding = {.bottom = -1}});

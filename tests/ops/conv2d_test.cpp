@@ -65,8 +65,8 @@ TEST_CASE("a fused conv2d has the bits of its steps", "[conv2d]") {
             in.composed(c, [&](const Tensor<Cpu<float>>& x) { return conv2d(x, kernel); });
         INFO(c.name);
         if (kernel.geometry().fuses_upsampling(c.upsample)) {
-            // 9 products in place of 16, so other roundings: the bound is a few of them, of sums
-            // over up to 300 channels.
+            // 9 products in place of 16, so other roundings: the bound is a few of them, of
+            // sums over up to 300 channels.
             const auto close = closeness(fused, as<double>(steps));
             INFO(close.text);
             CHECK(close.relative <= 1e-6);
@@ -86,15 +86,16 @@ TEST_CASE("conv2d agrees with its definition for every small image", "[conv2d]")
         const Conv2dKernel<Cpu<double>> kernel(weight, bias.clone(), options);
         for (const std::int64_t height : {1, 2, 3, 4, 5, 11}) {
             // Around the widths at which runs of tiles end: 16, 48 and 96 outputs.
-            for (const std::int64_t width : {1, 2, 3, 7, 16, 17, 47, 48, 49, 95, 96, 97, 98, 193}) {
+            for (const std::int64_t width :
+                 {1, 2, 3, 7, 16, 17, 47, 48, 49, 95, 96, 97, 98, 193}) {
                 const auto x = draw({1, 3, height, width});
                 CAPTURE(stride, height, width);
                 const auto plain =
                     closeness(conv2d(x, kernel), reference::conv2d(x, weight, bias, options));
                 CHECK(plain.relative <= 1e-14);
-                const auto up = closeness(
-                    conv2d(x, kernel, {.upsample = 2}),
-                    reference::conv2d(upsample_nearest(x, 2), weight, bias, options));
+                const auto up =
+                    closeness(conv2d(x, kernel, {.upsample = 2}),
+                              reference::conv2d(upsample_nearest(x, 2), weight, bias, options));
                 CHECK(up.relative <= 1e-14);
             }
         }
@@ -104,7 +105,8 @@ TEST_CASE("conv2d agrees with its definition for every small image", "[conv2d]")
 TEST_CASE("conv2d takes an empty batch", "[conv2d]") {
     Generator random(0);
     for (const std::int64_t size : {1, 3}) {
-        const Conv2dKernel<Cpu<float>> kernel(uniform(random, {4, 3, size, size}), std::nullopt);
+        const Conv2dKernel<Cpu<float>> kernel(uniform(random, {4, 3, size, size}),
+                                              std::nullopt);
         const auto y = conv2d(Tensor<Cpu<float>>(Shape{0, 3, 5, 6}), kernel);
         CHECK(y.shape() == Shape{0, 4, 6 - size, 7 - size});
     }
@@ -117,7 +119,8 @@ TEST_CASE("one bad pixel stays where it is", "[conv2d]") {
                                           {.padding = Padding::all(1)});
     x.data()[10 * 20 + 10] = std::numeric_limits<float>::quiet_NaN();
     const auto y = conv2d(x, kernel);
-    // Its tile is 2x2 outputs of a 4x4 window, so the damage reaches 4 rows and columns at most.
+    // Its tile is 2x2 outputs of a 4x4 window, so the damage reaches 4 rows and columns at
+    // most.
     std::int64_t bad = 0;
     for (std::int64_t i = 0; i < y.numel(); ++i) {
         if (!std::isnan(y.data()[i])) continue;

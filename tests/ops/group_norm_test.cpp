@@ -42,7 +42,8 @@ struct Inputs {
         return activation(after, group_norm(x, weight, bias, groups, eps));
     }
     [[nodiscard]] Tensor<Cpu<S>> defined() const {
-        return reference::activation(after, reference::group_norm(x, weight, bias, groups, eps));
+        return reference::activation(after,
+                                     reference::group_norm(x, weight, bias, groups, eps));
     }
 };
 
@@ -114,15 +115,14 @@ TEST_CASE("group_norm keeps images and groups apart", "[group_norm]") {
 TEST_CASE("group_norm says what is wrong, on Meta too", "[group_norm]") {
     const auto says = [](const std::string& part, const Shape& x, const Shape& weight,
                          const Shape& bias, std::int64_t groups) {
-        for (const auto& message :
-             {message_of([&] {
-                  using T = Tensor<Cpu<float>>;
-                  (void)group_norm(T(x), T(weight), T(bias), groups, eps);
-              }),
-              message_of([&] {
-                  using T = Tensor<Meta>;
-                  (void)group_norm(T(x), T(weight), T(bias), groups, eps);
-              })}) {
+        for (const auto& message : {message_of([&] {
+                                        using T = Tensor<Cpu<float>>;
+                                        (void)group_norm(T(x), T(weight), T(bias), groups, eps);
+                                    }),
+                                    message_of([&] {
+                                        using T = Tensor<Meta>;
+                                        (void)group_norm(T(x), T(weight), T(bias), groups, eps);
+                                    })}) {
             INFO(message);
             CHECK(contains(message, "group_norm"));
             CHECK(contains(message, part));

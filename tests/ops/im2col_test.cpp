@@ -25,7 +25,7 @@ TEST_CASE("a gathered column is what the kernel sees", "[im2col]") {
     const auto x = uniform(random, {1, 2, height, width});
     const Conv2dGeometry geometry({1, 2, 3, 2}, {.stride = {2, 3}, .padding = {3, 4, 1, 2}});
     const auto y = geometry.output_shape(x.shape());
-    const detail::Im2col<Simd<float>> op{geometry, x.data(), height, width, nullptr, nullptr,
+    const detail::Im2col<Simd<float>> op{geometry, x.data(), height, width,   nullptr, nullptr,
                                          nullptr,  y[2],     y[3],   nullptr, {}};
     const auto pixels = y[2] * y[3];
     REQUIRE(pixels <= detail::tile_columns);
@@ -38,7 +38,8 @@ TEST_CASE("a gathered column is what the kernel sees", "[im2col]") {
                 for (std::int64_t t = 0; t < pixels; ++t) {
                     const auto row = t / y[3] * 2 - 1 + u;
                     const auto column = t % y[3] * 3 - 3 + v;
-                    const bool inside = row >= 0 && row < height && column >= 0 && column < width;
+                    const bool inside =
+                        row >= 0 && row < height && column >= 0 && column < width;
                     const auto expected =
                         inside ? x.data()[(c * height + row) * width + column] : 0.0F;
                     CAPTURE(c, u, v, t);

@@ -66,9 +66,13 @@ TEST_CASE("interpolate by name", "[interpolate]") {
 TEST_CASE("interpolate says what is wrong", "[interpolate]") {
     using T = Tensor<Cpu<float>>;
     for (const auto mode : {Interpolation::bilinear, Interpolation::bicubic}) {
-        CHECK(contains(message_of([&] { (void)interpolate(T(Shape{1, 1, 2, 2}), 0, mode); }),
+        CHECK(contains(message_of([&] {
+                           (void)interpolate(T(Shape{1, 1, 2, 2}), 0, mode);
+                       }),
                        "factor"));
-        CHECK(contains(message_of([&] { (void)interpolate(T(Shape{1, 2, 2}), 2, mode); }),
+        CHECK(contains(message_of([&] {
+                           (void)interpolate(T(Shape{1, 2, 2}), 2, mode);
+                       }),
                        "[N, C, H, W]"));
     }
 }

@@ -82,7 +82,8 @@ TEST_CASE("linear takes no rows, and says what is wrong", "[linear]") {
     says([&] { (void)linear(T(Shape{3, 19}), weight, T()); });
     says([&] { (void)linear(T(Shape{}), weight, T()); });
     says([&] { (void)linear(T(Shape{3, 20}), T(Shape{20}), T()); });
-    const auto message =
-        message_of([&] { (void)linear(T(Shape{3, 20}), weight, T(Shape{5})); });
+    const auto message = message_of([&] {
+        (void)linear(T(Shape{3, 20}), weight, T(Shape{5}));
+    });
     CHECK(contains(message, "bias"));
 }

@@ -35,8 +35,8 @@ double error_of_product(std::int64_t depth) {
 
 TEST_CASE("multiply_tile is a matrix product of any depth", "[matrix_tile]") {
     const auto chain = latent::detail::chain_length;
-    for (const std::int64_t depth : {std::int64_t{1}, std::int64_t{2}, chain - 1, chain, chain + 1,
-                                     2 * chain, 3 * chain + 5, std::int64_t{2500}}) {
+    for (const std::int64_t depth : {std::int64_t{1}, std::int64_t{2}, chain - 1, chain,
+                                     chain + 1, 2 * chain, 3 * chain + 5, std::int64_t{2500}}) {
         CAPTURE(depth);
         CHECK(error_of_product<float>(depth) <= 3e-7);
         CHECK(error_of_product<double>(depth) <= 1e-15);

@@ -16,8 +16,9 @@
 
 namespace latent::test {
 
-/// The distance from a truth. Both numbers are NaN, which no bound accepts, where a value is NaN or
-/// infinite on either side, or where the shapes differ. So tests ask `relative <= bound`.
+/// The distance from a truth. Both numbers are NaN, which no bound accepts, where a value is
+/// NaN or infinite on either side, or where the shapes differ. So tests ask `relative <=
+/// bound`.
 struct Closeness {
     double relative = std::numeric_limits<double>::quiet_NaN(); ///< L2 norm of error / of truth
     double largest = std::numeric_limits<double>::quiet_NaN();  ///< the largest absolute error

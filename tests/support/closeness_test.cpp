@@ -38,7 +38,8 @@ TEST_CASE("closeness measures the L2 norm and the largest error", "[closeness]")
 }
 
 TEST_CASE("closeness accepts no NaN and nothing infinite", "[closeness]") {
-    const std::vector<std::vector<double>> bad{{not_a_number, 1}, {1, not_a_number}, {infinity, 1}, {1, -infinity}};
+    const std::vector<std::vector<double>> bad{
+        {not_a_number, 1}, {1, not_a_number}, {infinity, 1}, {1, -infinity}};
     for (const auto& values : bad) {
         for (const auto& close : {of(values, {1, 1}), of({1, 1}, values), of(values, values)}) {
             CHECK_FALSE(close.relative <= 1e300);

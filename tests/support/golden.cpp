@@ -46,8 +46,8 @@ std::vector<std::size_t> sample_positions(std::int64_t numel) {
     random.rand(drawn);
     std::vector<std::size_t> positions;
     for (const auto value : drawn) {
-        positions.push_back(static_cast<std::size_t>(static_cast<double>(value) *
-                                                     static_cast<double>(numel)));
+        positions.push_back(
+            static_cast<std::size_t>(static_cast<double>(value) * static_cast<double>(numel)));
     }
     return positions;
 }

@@ -1,5 +1,5 @@
-/// The stored tensors of reference_data/, whose README describes the layout; and the one rule by
-/// which every operation, block and network is held against PyTorch.
+/// The stored tensors of reference_data/, whose README describes the layout; and the one rule
+/// by which every operation, block and network is held against PyTorch.
 #pragma once
 
 #include "support/closeness.hpp"
@@ -73,21 +73,23 @@ struct Verdict {
     std::string text; ///< the output's name and both errors
 };
 
-/// The float64 result `exact` must be the stored truth (relative L2 error 1e-12: the roundings of
-/// a network in double).
+/// The float64 result `exact` must be the stored truth (relative L2 error 1e-12: the roundings
+/// of a network in double).
 [[nodiscard]] Verdict judge_exact(const Golden& golden, const std::string& output,
                                   const Tensor<Cpu<double>>& exact);
 
 /// The rule for operations, blocks and networks: at most 1.1 times torch's own error.
 inline constexpr double rule_factor = 1.1;
-/// For a single layer in the midst of a network, most of whose error comes in with its input: which of
-/// two equally exact networks has the luckier one at some layer is chance. (TAEF2's trained encoder: 58
-/// layers, ours have 0.7 times torch's error on average, and 1.17 times at one of them.)
+/// For a single layer in the midst of a network, most of whose error comes in with its input:
+/// which of two equally exact networks has the luckier one at some layer is chance. (TAEF2's
+/// trained encoder: 58 layers, ours have 0.7 times torch's error on average, and 1.17 times at
+/// one of them.)
 inline constexpr double inner_layer_factor = 1.25;
 
-/// The rule: `exact` is the stored truth, and `ours` is as close to it as torch's float32 result:
-/// our relative L2 error over all elements is at most `factor` times torch's own, or both are under
-/// 3e-7 (a few roundings of float32, where chance decides whose sum is the better one).
+/// The rule: `exact` is the stored truth, and `ours` is as close to it as torch's float32
+/// result: our relative L2 error over all elements is at most `factor` times torch's own, or
+/// both are under 3e-7 (a few roundings of float32, where chance decides whose sum is the
+/// better one).
 [[nodiscard]] Verdict judge(const Golden& golden, const std::string& output,
                             const Tensor<Cpu<float>>& ours, const Tensor<Cpu<double>>& exact,
                             double factor = rule_factor);

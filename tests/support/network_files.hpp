@@ -39,8 +39,8 @@ parameters_of(const AutoencoderTinyConfig& config) {
     return recorder.requests();
 }
 
-/// Saves the network that AutoencoderTiny(Weights(TorchInit(seed)), config) is. As BF16 every value
-/// loses its lower 16 bits.
+/// Saves the network that AutoencoderTiny(Weights(TorchInit(seed)), config) is. As BF16 every
+/// value loses its lower 16 bits.
 inline void save_network(const std::filesystem::path& path, const AutoencoderTinyConfig& config,
                          std::uint64_t seed, const FileName& rename, bool bfloat16 = false) {
     TorchInit init(seed);

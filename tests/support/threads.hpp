@@ -7,8 +7,8 @@
 
 namespace latent::test {
 
-/// Whether `run()` gives a tensor of the same bits on 1, 2 and 3 threads, in fresh memory that is
-/// filled with NaN and in memory that is used again.
+/// Whether `run()` gives a tensor of the same bits on 1, 2 and 3 threads, in fresh memory that
+/// is filled with NaN and in memory that is used again.
 template <class Run>
 [[nodiscard]] bool same_bits_for_threads(const Run& run) {
     const auto with = [&](int threads) {

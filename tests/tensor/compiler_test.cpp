@@ -19,7 +19,8 @@ TEST_CASE("shuffle takes elements of two vectors by their indices", "[compiler]"
         const auto b = Eigen::internal::ploadu<Packet>(row.data() + width);
         const auto second = [&]<std::size_t... I>(std::index_sequence<I...>) {
             return compiler::shuffle(a, b, std::index_sequence<(I + width)...>());
-        }(std::make_index_sequence<width>());
+        }
+        (std::make_index_sequence<width>());
         for (std::size_t i = 0; i < width; ++i) CHECK(second[i] == row[width + i]);
     } else {
         CHECK_FALSE((compiler::has_shuffle && width > 1)); // the portable branch is in use

@@ -22,7 +22,8 @@ Tensor<Cpu<float>> counting(const Shape& shape) {
 TEST_CASE("a tensor is moved and never copied", "[tensor]") {
     using T = Tensor<Cpu<float>>;
     static_assert(!std::is_copy_constructible_v<T> && !std::is_copy_assignable_v<T>);
-    static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_assignable_v<T>);
+    static_assert(std::is_nothrow_move_constructible_v<T> &&
+                  std::is_nothrow_move_assignable_v<T>);
     auto x = counting({2, 3});
     const auto* const memory = x.data();
     auto y = std::move(x);

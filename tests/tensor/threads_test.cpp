@@ -14,7 +14,8 @@ TEST_CASE("a pool runs each worker once, again and again", "[threads]") {
     for (const int workers : {1, 2, 5, 3, 5}) {
         for (int round = 0; round < 50; ++round) {
             std::vector<std::atomic<int>> calls(static_cast<std::size_t>(workers));
-            pool.run(workers, [&](int worker) { ++calls.at(static_cast<std::size_t>(worker)); });
+            pool.run(workers,
+                     [&](int worker) { ++calls.at(static_cast<std::size_t>(worker)); });
             for (const auto& count : calls) CHECK(count == 1);
         }
     }

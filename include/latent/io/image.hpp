@@ -56,18 +56,20 @@ namespace detail {
 /// Refuses a PNG with a chunk that reaches beyond its end: stb asks for the memory first.
 inline void require_whole_chunks(std::string_view where, std::span<const std::byte> bytes) {
     // Behind the signature stand chunks: a length, big-endian, a kind, the data, a checksum.
-    for (std::size_t begin = 8; bytes.size() - begin >= 8;) {
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    for (std::size_t begin = 8; text.size() - begin >= 12;) {
         std::size_t length = 0;
-        for (const auto byte : bytes.subspan(begin, 4)) {
-            length = length * 256 + std::to_integer<std::size_t>(byte);
+        for (const char c : text.substr(begin, 4)) {
+            length = length * 256 + static_cast<unsigned char>(c);
         }
-        if (length > bytes.size() - begin - 8) {
+        if (text.substr(begin + 4, 4) == "IEND") return;
+        if (length > text.size() - begin - 12) {
             fail(where,
                  "a chunk of " + std::to_string(length) + " bytes at byte " +
                      std::to_string(begin),
                  "chunks inside of the file", "it was cut short");
         }
-        begin += 8 + length + std::min<std::size_t>(4, bytes.size() - begin - 8 - length);
+        begin += 12 + length;
     }
 }
 

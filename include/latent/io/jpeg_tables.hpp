@@ -26,9 +26,9 @@ private:
     std::span<const std::byte> bytes_;
 };
 
-/// Whether no table in the Huffman segment whose length stands at `begin` counts more codes than
-/// there are values of a byte. Tables are followed beyond the segment's end where they claim to go
-/// on there, as stb does.
+/// Whether no table in the Huffman segment whose length stands at `begin` counts more codes
+/// than there are values of a byte. Tables are followed beyond the segment's end where they
+/// claim to go on there, as stb does.
 [[nodiscard]] inline bool is_sound_huffman_segment(const JpegBytes& jpeg, std::size_t begin) {
     auto left = jpeg.length_at(begin) - 2;
     for (auto table = begin + 2; left > 0 && table < jpeg.size();) {
@@ -43,11 +43,11 @@ private:
 
 } // namespace detail
 
-/// Whether the Huffman tables of a JPEG fit the room that a decoder has for them: 256 codes each.
-/// Versions of stb_image up to 2.28 do not look, and write behind their tables.
-/// Segments in front of the first scan are stepped over by their lengths, so that what looks like a
-/// table inside of a comment or a profile is none; behind it every marker counts, for there a
-/// decoder may find one wherever it stands.
+/// Whether the Huffman tables of a JPEG fit the room that a decoder has for them: 256 codes
+/// each. Versions of stb_image up to 2.28 do not look, and write behind their tables.
+/// Segments in front of the first scan are stepped over by their lengths, so that what looks
+/// like a table inside of a comment or a profile is none; behind it every marker counts, for
+/// there a decoder may find one wherever it stands.
 [[nodiscard]] inline bool has_sound_huffman_tables(std::span<const std::byte> bytes) {
     constexpr unsigned huffman = 0xC4, scan = 0xDA, first_plain = 0xD0, last_plain = 0xD9;
     const detail::JpegBytes jpeg(bytes);

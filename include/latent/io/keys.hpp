@@ -15,13 +15,14 @@
 #include <string_view>
 #include <vector>
 
-/// The names under which projects keep the same parameters, and what names and shapes tell about a
-/// network. Our names are diffusers'; a rule of rename.hpp leads from there to a file's.
+/// The names under which projects keep the same parameters, and what names and shapes tell
+/// about a network. Our names are diffusers'; a rule of rename.hpp leads from there to a
+/// file's.
 
 namespace latent {
 
-/// How a file names one side ("encoder" or "decoder") of an AutoencoderTiny: what stands before a
-/// layer's number, and how much higher than in diffusers that number is.
+/// How a file names one side ("encoder" or "decoder") of an AutoencoderTiny: what stands before
+/// a layer's number, and how much higher than in diffusers that number is.
 struct AutoencoderTinyKeys {
     std::string side;
     std::string prefix; ///< with its last dot, or empty
@@ -56,9 +57,10 @@ using NumberedLayers = std::map<std::int64_t, LayerTensors>;
 
 /// How the file names that side, or nothing where it has none. Known are
 ///   encoder.layers.0.weight, decoder.layers.0.weight   diffusers
-///   encoder.0.weight, decoder.1.weight                 the taesd project, both sides in one file
+///   encoder.0.weight, decoder.1.weight                 taesd's network, both sides in one file
 ///   0.weight | 1.weight                                its files for one side each
-/// The taesd project counts the limiter of the decoder's latents as a layer: one more than diffusers.
+/// The taesd project counts the limiter of the decoder's latents as a layer: one more than
+/// diffusers.
 [[nodiscard]] inline std::optional<AutoencoderTinyKeys>
 find_autoencoder_tiny_keys(std::span<const TensorInfo> tensors, const std::string& side) {
     const std::int64_t limiter = side == "decoder" ? 1 : 0;
@@ -98,8 +100,8 @@ namespace detail {
 
 } // namespace detail
 
-/// Reads a side off its layers: a convolution (or the encoder's stem), then stages of blocks with a
-/// convolution between them, and a last convolution. `where` begins an Error.
+/// Reads a side off its layers: a convolution (or the encoder's stem), then stages of blocks
+/// with a convolution between them, and a last convolution. `where` begins an Error.
 [[nodiscard]] inline AutoencoderTinySide
 describe_side(std::string_view where, const std::string& side, const NumberedLayers& layers) {
     const auto end_of = [&](const LayerTensors& layer) -> const Shape& {
@@ -115,7 +117,8 @@ describe_side(std::string_view where, const std::string& side, const NumberedLay
     result.in_channels = first[1];
     result.out_channels = end_of(last->second)[0];
 
-    // Each convolution of a stem is followed by a relu, which takes a number and has no tensors.
+    // Each convolution of a stem is followed by a relu, which takes a number and has no
+    // tensors.
     auto channels = first[0];
     auto layer = layers.begin();
     for (; side == "encoder" && layer != last && !layers.contains(layer->first + 1); ++layer) {

@@ -18,8 +18,8 @@
 ///     const auto vae = load_autoencoder_tiny("taesd");               // a folder, or one file
 ///     const auto vae = load_autoencoder_tiny("taef2_encoder.pth", "taef2_decoder.pth");
 ///     const auto decoder = load_decoder_tiny("taef2_decoder.pth");   // one side alone
-/// The constructor runs twice: first on a Recorder, so that one Error lists all that is missing,
-/// unexpected or misshapen, then for real. Every Error begins with the file's path.
+/// The constructor runs twice: first on a Recorder, so that one Error lists all that is
+/// missing, unexpected or misshapen, then for real. Every Error begins with the file's path.
 
 namespace latent {
 
@@ -88,9 +88,10 @@ side_of(const std::string& where, std::span<const TensorInfo> tensors,
 
 } // namespace detail
 
-/// The config that names and shapes tell: channels, stages, blocks, the group-norm pool, the stem.
-/// What shapes cannot tell (act_fn, the upsampling) has its default, and so has a side that is not
-/// there. `where` begins an Error: for no side at all, or two that do not fit each other.
+/// The config that names and shapes tell: channels, stages, blocks, the group-norm pool, the
+/// stem. What shapes cannot tell (act_fn, the upsampling) has its default, and so has a side
+/// that is not there. `where` begins an Error: for no side at all, or two that do not fit each
+/// other.
 [[nodiscard]] inline AutoencoderTinyConfig
 infer_autoencoder_tiny_config(std::span<const TensorInfo> tensors,
                               const std::string& where = "checkpoint") {
@@ -137,7 +138,8 @@ namespace detail {
     std::string names;
     for (const auto* const name :
          {"diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors",
-          "diffusion_pytorch_model.bin", "model.safetensors"}) {
+          "diffusion_pytorch_model.bin", "diffusion_pytorch_model.fp16.bin",
+          "model.safetensors"}) {
         std::error_code error;
         if (std::filesystem::exists(folder / name, error)) return folder / name;
         names += (names.empty() ? "" : ", ") + std::string(name);
@@ -168,9 +170,10 @@ namespace detail {
 
 } // namespace detail
 
-/// Opens a model: a folder with weights and, if it has one, config.json; or a file of safetensors
-/// or torch.save, in diffusers' names or taesd's, with both sides or one. The network is read off
-/// the tensors' names and shapes; config.json, where there is one, holds instead.
+/// Opens a model: a folder with weights and, if it has one, config.json; or a file of
+/// safetensors or torch.save, in diffusers' names or taesd's, with both sides or one. The
+/// network is read off the tensors' names and shapes; config.json, where there is one, holds
+/// instead.
 [[nodiscard]] inline AutoencoderTinyFiles
 open_autoencoder_tiny(const std::filesystem::path& path) {
     std::error_code error;
@@ -213,7 +216,8 @@ open_autoencoder_tiny(const std::filesystem::path& encoder_path,
 
 namespace detail {
 
-/// Builds a network twice: on Meta, to compare what it asks for with the files, and on the device.
+/// Builds a network twice: on Meta, to compare what it asks for with the files, and on the
+/// device.
 template <template <class> class Model, class Device>
 [[nodiscard]] Model<Device> build_checked(AutoencoderTinyFiles files,
                                           const std::string& place) {

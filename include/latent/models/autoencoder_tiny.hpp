@@ -46,8 +46,8 @@ struct AutoencoderTiny {
         return clamp(scaled(z, 1 / (2 * config.latent_magnitude), config.latent_shift), 0, 1);
     }
     [[nodiscard]] Tensor<Device> unscale_latents(const Tensor<Device>& z) const {
-        const auto width = 2 * config.latent_magnitude;
-        return scaled(z, width, -config.latent_shift * width);
+        // In torch's order, for torch's bits: the shift first.
+        return scale(scaled(z, 1, -config.latent_shift), 2 * config.latent_magnitude);
     }
 
     /// Encode, round the latents to 8 bits, decode. Latents within +-latent_magnitude move by at most

@@ -11,14 +11,14 @@
 #include <string>
 #include <vector>
 
-/// Between images as files have them and images as networks see them. Pixels are 8-bit RGB, row after
-/// row from the top, three bytes a pixel; tensors are [N, 3, H, W] in [-1, 1].
-/// Parity: diffusers VaeImageProcessor.
+/// Between images as files have them and images as networks see them. Pixels are 8-bit RGB, row
+/// after row from the top, three bytes a pixel; tensors are [N, 3, H, W] in [-1, 1]. Parity:
+/// diffusers VaeImageProcessor.
 
 namespace latent {
 
-/// Pixels to a tensor [1, 3, height, width]: byte / 127.5 - 1, by way of [0, 1] as in diffusers.
-/// Throws Error unless there are 3 * width * height bytes.
+/// Pixels to a tensor [1, 3, height, width]: byte / 127.5 - 1, by way of [0, 1] as in
+/// diffusers. Throws Error unless there are 3 * width * height bytes.
 template <class Device = Cpu<float>>
 [[nodiscard]] Tensor<Device> image_from_rgb(std::span<const std::uint8_t> pixels,
                                             std::int64_t width, std::int64_t height) {
@@ -39,8 +39,8 @@ template <class Device = Cpu<float>>
     return image;
 }
 
-/// Image n of a batch [N, 3, H, W] to pixels: to [0, 1], clamped, times 255, rounded to nearest with
-/// halves to even. NaN becomes 0. Throws Error for another number of channels than 3.
+/// Image n of a batch [N, 3, H, W] to pixels: to [0, 1], clamped, times 255, rounded to nearest
+/// with halves to even. NaN becomes 0. Throws Error for another number of channels than 3.
 template <class Device>
 requires Device::on_host [[nodiscard]] std::vector<std::uint8_t>
 rgb_from_image(const Tensor<Device>& image, std::int64_t n = 0) {
@@ -85,9 +85,9 @@ template <class Device>
 
 } // namespace detail
 
-/// The image with its right and lower edge repeated until both sides are multiples of `factor`: an
-/// autoencoder's latents stand for squares of that size.
-///   x [N, C, H, W], H and W at least 1  ->  [N, C, ceil(H / factor) factor, ceil(W / factor) factor]
+/// The image with its right and lower edge repeated until both sides are multiples of `factor`:
+/// an autoencoder's latents stand for squares of that size.
+///   x [N, C, H, W]  ->  [N, C, ceil(H / factor) factor, ceil(W / factor) factor]; H, W >= 1
 template <class Device>
 requires Device::on_host [[nodiscard]] Tensor<Device> pad_to_multiple(const Tensor<Device>& x,
                                                                       std::int64_t factor) {
@@ -113,8 +113,8 @@ crop(const Tensor<Device>& x, std::int64_t height, std::int64_t width) {
     return detail::resized_canvas(x, height, width);
 }
 
-/// How alike two images are, in decibels: 10 log10(255^2 / mean squared difference), over all bytes of
-/// all channels. Equal images give infinity, 8-bit photos look alike from about 35 on.
+/// How alike two images are, in decibels: 10 log10(255^2 / mean squared difference), over all
+/// bytes of all channels. Equal images give infinity, 8-bit photos look alike from about 35 on.
 /// Throws Error when the sizes differ or there are no bytes.
 [[nodiscard]] inline double psnr_db(std::span<const std::uint8_t> a,
                                     std::span<const std::uint8_t> b) {
