@@ -105,3 +105,13 @@ TEST_CASE("a config that describes no network is refused by its field", "[models
     refuses("encoder_stem_channels",
             [](auto& c) { c.encoder_stem_channels = std::vector<std::int64_t>(9, 8); });
 }
+
+TEST_CASE("a decoder that enlarges beyond measure is refused", "[autoencoder_tiny_config]") {
+    AutoencoderTinyConfig config;
+    config.upsampling_scaling_factor = 64;
+    config.decoder_block_out_channels.assign(12, 8);
+    config.num_decoder_blocks.assign(12, 1);
+    const auto message = message_of([&] { check(config); });
+    CHECK(message.find("upsampling_scaling_factor: got 64") != std::string::npos);
+    CHECK(message.find("65536") != std::string::npos);
+}

@@ -115,6 +115,16 @@ inline void check(const AutoencoderTinyConfig& config) {
     for (const auto count : config.encoder_stem_channels) {
         positive("encoder_stem_channels", count, 65536);
     }
+    double factor = 1; // in double, where nothing overflows
+    for (std::size_t i = 1; i < config.decoder_block_out_channels.size(); ++i) {
+        factor *= static_cast<double>(config.upsampling_scaling_factor);
+    }
+    if (factor > 65536) {
+        fail("upsampling_scaling_factor",
+             std::to_string(config.upsampling_scaling_factor) + " at each of " +
+                 std::to_string(config.decoder_block_out_channels.size() - 1) + " upsamplings",
+             "an image at most 65536 times as wide as its latents");
+    }
     if (!(config.latent_magnitude > 0)) {
         fail("latent_magnitude", std::to_string(config.latent_magnitude), "more than 0");
     }

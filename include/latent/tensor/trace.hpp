@@ -19,7 +19,9 @@ struct NoTrace {
     void operator()(std::string_view, const auto&) const {}
 };
 
-/// Whether somebody listens, so that values which a fused step skips are worth computing.
+/// Whether somebody wants every value, so that those which a fused step skips are computed beside it.
+/// A trace that is content with what a plain run computes, such as a progress bar, specialises this
+/// to false.
 template <class Trace>
 inline constexpr bool is_traced = !std::same_as<Trace, NoTrace>;
 

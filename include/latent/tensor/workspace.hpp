@@ -40,9 +40,9 @@ struct MemoryEvent {
     friend bool operator==(const MemoryEvent&, const MemoryEvent&) = default;
 };
 
-/// What a run used. Filled for every device; on Meta it is known without computing anything.
+/// What a run used. On Meta it is known without computing anything.
 struct RunReport {
-    std::int64_t multiply_adds = 0;
+    std::int64_t multiply_adds = 0; ///< by definition, on Meta; fast forms need fewer
     std::int64_t live_bytes = 0; ///< held by tensors now
     std::int64_t peak_bytes = 0; ///< the most held by tensors at one time
     std::int64_t clones = 0;
