@@ -15,7 +15,8 @@ else()
   # sanitizers and clang watch over the same mistakes.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     list(APPEND latent_program_options
-      -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
+      -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds
+      $<$<CONFIG:Debug>:-Wno-uninitialized>)
   endif()
 endif()
 
