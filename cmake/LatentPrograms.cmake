@@ -37,8 +37,8 @@ function(latent_program target)
   target_compile_options(${target} PRIVATE ${latent_program_options})
 endfunction()
 
-# The command and the tests, many files that are rarely hot: the operations are compiled once, at
-# full optimisation, in tools/instances; the files themselves at -O1, which halves their time.
+# The command and the tests, many files that are rarely hot: the operations are compiled once,
+# at full optimisation, in tools/instances; the files themselves at -O1, in half the time.
 if(LATENT_BUILD_CLI OR LATENT_BUILD_TESTS)
   add_library(latent_instances STATIC "${PROJECT_SOURCE_DIR}/tools/instances/instances.cpp")
   target_include_directories(latent_instances PUBLIC "${PROJECT_SOURCE_DIR}/tools/instances")

@@ -1,7 +1,8 @@
 #pragma once
 
 /// \file
-/// Latent: Stable Diffusion from scratch. This header is the table of contents; it needs Eigen alone.
+/// Latent: Stable Diffusion from scratch. This header is the table of contents; it needs Eigen
+/// alone.
 /// Read the chapters in this order.
 
 // 1. Tensors: an error that is one line, shapes, memory and threads, devices, random numbers.

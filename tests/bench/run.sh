@@ -1,13 +1,14 @@
 #!/bin/sh
-# The benchmarks: compile times, then decoding beside PyTorch. Run by `./dev bench` from the root.
+# The benchmarks: compile times, then decoding beside PyTorch. `./dev bench` runs it.
 # The same sources with g++ and with clang++, where they are found.
 set -eu
-flags="-std=c++20 -O3 -DNDEBUG -march=native -pthread -Iinclude $(pkg-config --cflags-only-I eigen3)"
+flags="-std=c++20 -O3 -DNDEBUG -march=native -pthread -Iinclude"
+flags="$flags $(pkg-config --cflags-only-I eigen3)"
 mkdir -p build/bench
 
 compile_seconds() { # COMPILER SOURCE
     # shellcheck disable=SC2086
-    python3 - "$1" $flags -fsyntax-only "$2" <<'PYTHON'
+    python3 - "$1" $flags -c -o /dev/null "$2" <<'PYTHON'
 import statistics, subprocess, sys, time
 times = []
 for _ in range(3):
@@ -28,8 +29,8 @@ for compiler in g++ clang++ clang++-14; do
     [ $compiler = g++ ] && tuning=-mtune=generic
     echo '#include <Eigen/Core>' >build/bench/eigen_alone.cpp
     echo 'int main() {}' >>build/bench/eigen_alone.cpp
-    printf '%s: reading the consumer example takes %s s, <Eigen/Core> alone %s s\n' "$compiler" \
-        "$(compile_seconds $compiler examples/consumer/main.cpp)" \
+    printf '%s: the consumer example compiles in %s s, <Eigen/Core> alone in %s s\n' \
+        "$compiler" "$(compile_seconds $compiler examples/consumer/main.cpp)" \
         "$(compile_seconds $compiler build/bench/eigen_alone.cpp)"
     # shellcheck disable=SC2086
     $compiler $flags $tuning tests/bench/decode_tiny.cpp -o "build/bench/decode_tiny_$compiler"
@@ -41,7 +42,7 @@ if ! $python -c 'import torch, diffusers' 2>/dev/null; then
     python=build/reference-venv/bin/python
     if ! $python -c 'import torch, diffusers' 2>/dev/null; then
         echo "PyTorch: not found, so nothing to compare with." \
-            "Run ./dev reference first, or name a Python that has torch and diffusers in PYTHON."
+            "Run ./dev reference first, or name a Python that has both in PYTHON."
         exit 1
     fi
 fi

@@ -12,7 +12,8 @@ using namespace latent::test;
 
 namespace {
 
-/// The networks that differ in what they are made of, on images that are quickly run many times.
+/// The networks that differ in what they are made of, on images that are quickly run many
+/// times.
 std::vector<TinyNetwork> quick_networks() {
     auto networks = tiny_networks();
     std::erase_if(networks, [](const TinyNetwork& network) {

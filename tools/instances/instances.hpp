@@ -1,7 +1,7 @@
 #pragma once
 
-/// What Latent's own programs share so that they compile fast: the operations are compiled once, in
-/// instances.cpp at full optimisation, and not in every file that uses them.
+/// What Latent's own programs share so that they compile fast: the operations are compiled
+/// once, in instances.cpp at full optimisation, and not in every file that uses them.
 
 #include "latent/latent.hpp"
 

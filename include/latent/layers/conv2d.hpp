@@ -21,17 +21,20 @@ struct Conv2dConfig {
 
 /// A convolution with its parameters, packed for the device once, here.
 ///   x [N, in_channels, H, W]  ->  y [N, out_channels, OH, OW]
-/// Parameters: weight [out_channels, in_channels, kernel_size, kernel_size], bias [out_channels].
+/// Parameters: weight [out_channels, in_channels, kernel_size, kernel_size], bias
+/// [out_channels].
 /// Parity: torch.nn.Conv2d, its default initialisation too.
 template <class Device>
 struct Conv2d {
     std::string path;
     Conv2dKernel<Device> kernel;
 
-    Conv2d(const Weights& w, const Conv2dConfig& config) : path(w.path()), kernel(load(w, config)) {}
+    Conv2d(const Weights& w, const Conv2dConfig& config)
+        : path(w.path()), kernel(load(w, config)) {}
 
     template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x, const Trace& trace = {}) const {
+    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
+                                         const Trace& trace = {}) const {
         auto y = conv2d(x, kernel);
         trace(path, y);
         return y;
@@ -41,12 +44,13 @@ private:
     static Conv2dKernel<Device> load(const Weights& w, const Conv2dConfig& config) {
         const auto size = config.kernel_size;
         const auto fan_in = config.in_channels * size * size;
-        auto weight = w.parameter<Device>(
-            "weight", {config.out_channels, config.in_channels, size, size},
-            Init::kaiming_uniform(fan_in));
+        auto weight =
+            w.parameter<Device>("weight", {config.out_channels, config.in_channels, size, size},
+                                Init::kaiming_uniform(fan_in));
         std::optional<Tensor<Device>> bias;
         if (config.bias) {
-            bias = w.parameter<Device>("bias", {config.out_channels}, Init::bias_uniform(fan_in));
+            bias =
+                w.parameter<Device>("bias", {config.out_channels}, Init::bias_uniform(fan_in));
         }
         return Conv2dKernel<Device>(weight, std::move(bias),
                                     {.stride = {config.stride, config.stride},
@@ -56,18 +60,17 @@ private:
 
 /// A device whose conv2d takes the steps around it along.
 template <class Device>
-concept HasConv2dFusion =
-    requires(const Tensor<Device>& x, const Conv2dKernel<Device>& k, Conv2dFusion<Device> fusion) {
-        conv2d(x, k, fusion);
-    };
+concept HasConv2dFusion = requires(const Tensor<Device>& x, const Conv2dKernel<Device>& k,
+                                   Conv2dFusion<Device> fusion) {
+    conv2d(x, k, fusion);
+};
 
-/// activation(conv(x) + add), `add` null for none; conv's own output is computed beside it when a
-/// trace asks for it.
+/// activation(conv(x) + add), `add` null for none; conv's own output is computed beside it when
+/// a trace asks for it.
 template <class Device, Observer<Device> Trace>
-[[nodiscard]] Tensor<Device> conv_add_activation(const Conv2d<Device>& conv,
-                                                 const Tensor<Device>& x,
-                                                 const Tensor<Device>* added, Activation act,
-                                                 const Trace& trace) {
+[[nodiscard]] Tensor<Device>
+conv_add_activation(const Conv2d<Device>& conv, const Tensor<Device>& x,
+                    const Tensor<Device>* added, Activation act, const Trace& trace) {
     if constexpr (HasConv2dFusion<Device>) {
         if constexpr (is_traced<Trace>) (void)conv.forward(x, trace);
         return conv2d(x, conv.kernel, {.add = added, .activation = act});
@@ -79,9 +82,11 @@ template <class Device, Observer<Device> Trace>
 
 /// activation(conv(x)).
 template <class Device, Observer<Device> Trace>
-[[nodiscard]] Tensor<Device> conv_activation(const Conv2d<Device>& conv, const Tensor<Device>& x,
-                                             Activation act, const Trace& trace) {
-    return conv_add_activation(conv, x, static_cast<const Tensor<Device>*>(nullptr), act, trace);
+[[nodiscard]] Tensor<Device> conv_activation(const Conv2d<Device>& conv,
+                                             const Tensor<Device>& x, Activation act,
+                                             const Trace& trace) {
+    return conv_add_activation(conv, x, static_cast<const Tensor<Device>*>(nullptr), act,
+                               trace);
 }
 
 /// conv(upsample_nearest(x, factor)).

@@ -25,12 +25,14 @@ struct GroupNorm {
     Tensor<Device> weight, bias;
 
     GroupNorm(const Weights& w, const GroupNormConfig& chosen)
-        : path(w.path()), config(chosen),
+        : path(w.path()),
+          config(chosen),
           weight(w.parameter<Device>("weight", {chosen.num_channels}, Init::ones())),
           bias(w.parameter<Device>("bias", {chosen.num_channels}, Init::zeros())) {}
 
     template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x, const Trace& trace = {}) const {
+    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
+                                         const Trace& trace = {}) const {
         auto y = group_norm(x, weight, bias, config.num_groups, config.eps);
         trace(path, y);
         return y;
@@ -39,8 +41,9 @@ struct GroupNorm {
 
 /// activation(norm(x)); norm's own output is computed beside it when a trace asks for it.
 template <class Device, Observer<Device> Trace>
-[[nodiscard]] Tensor<Device> norm_activation(const GroupNorm<Device>& norm, const Tensor<Device>& x,
-                                             Activation act, const Trace& trace) {
+[[nodiscard]] Tensor<Device> norm_activation(const GroupNorm<Device>& norm,
+                                             const Tensor<Device>& x, Activation act,
+                                             const Trace& trace) {
     const auto groups = norm.config.num_groups;
     const auto eps = norm.config.eps;
     if constexpr (requires { group_norm(x, norm.weight, norm.bias, groups, eps, act); }) {

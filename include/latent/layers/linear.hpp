@@ -15,7 +15,8 @@ struct LinearConfig {
     bool bias = true;
 };
 
-/// y = x weight^T + bias with its parameters weight [out_features, in_features], bias [out_features].
+/// y = x weight^T + bias with its parameters weight [out_features, in_features], bias
+/// [out_features].
 ///   x [..., in_features]  ->  y [..., out_features]
 /// Parity: torch.nn.Linear, its default initialisation too.
 template <class Device>
@@ -34,7 +35,8 @@ struct Linear {
     }
 
     template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x, const Trace& trace = {}) const {
+    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
+                                         const Trace& trace = {}) const {
         auto y = linear(x, weight, bias);
         trace(path, y);
         return y;

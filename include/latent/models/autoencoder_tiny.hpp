@@ -11,10 +11,11 @@
 
 namespace latent {
 
-/// The tiny autoencoder: images to latents and back with about 2.4 million parameters, a preview of
-/// what the full AutoencoderKL would give, thirty times faster.
-/// It covers TAESD and TAESDXL (4 latent channels), TAESD3 and TAEF1 (16), TAEF2 (32) and TAESANA
-/// (32, factor 32); see AutoencoderTinyConfig. Latents are as the UNet sees them: scaling factor 1.
+/// The tiny autoencoder: images to latents and back with about 2.4 million parameters, a
+/// preview of what the full AutoencoderKL would give for an eighteenth of its multiply-adds.
+/// It covers TAESD and TAESDXL (4 latent channels), TAESD3 and TAEF1 (16), TAEF2 (32) and
+/// TAESANA (32, factor 32); see AutoencoderTinyConfig. Latents are as the UNet sees them:
+/// scaling factor 1.
 /// Source: the taesd project; parity: diffusers AutoencoderTiny.
 ///
 ///     const AutoencoderTiny<Cpu<float>> vae(weights, config);
@@ -30,13 +31,15 @@ struct AutoencoderTiny {
         : config(chosen), encoder(w["encoder"], chosen), decoder(w["decoder"], chosen) {}
 
     template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> encode(const Tensor<Device>& x, const Trace& trace = {}) const {
+    [[nodiscard]] Tensor<Device> encode(const Tensor<Device>& x,
+                                        const Trace& trace = {}) const {
         const RunScope run;
         return encoder.forward(x, trace);
     }
 
     template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> decode(const Tensor<Device>& z, const Trace& trace = {}) const {
+    [[nodiscard]] Tensor<Device> decode(const Tensor<Device>& z,
+                                        const Trace& trace = {}) const {
         const RunScope run;
         return decoder.forward(z, trace);
     }
@@ -50,20 +53,19 @@ struct AutoencoderTiny {
         return scale(scaled(z, 1, -config.latent_shift), 2 * config.latent_magnitude);
     }
 
-    /// Encode, round the latents to 8 bits, decode. Latents within +-latent_magnitude move by at most
-    /// latent_magnitude / 255. Parity: AutoencoderTiny.forward.
-    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x) const
-        requires Device::on_host
-    {
+    /// Encode, round the latents to 8 bits, decode. Latents within +-latent_magnitude move by
+    /// at most latent_magnitude / 255. Parity: AutoencoderTiny.forward.
+    [[nodiscard]] Tensor<Device>
+    forward(const Tensor<Device>& x) const requires Device::on_host {
         const RunScope run;
         const auto latents = encode(x);
-        return decode(unscale_latents(from_uint8(to_uint8(scale_latents(latents)), latents.shape())));
+        return decode(
+            unscale_latents(from_uint8(to_uint8(scale_latents(latents)), latents.shape())));
     }
 
     /// [0, 1] to 0 .. 255, rounding halves to even, and back.
-    [[nodiscard]] static std::vector<std::uint8_t> to_uint8(const Tensor<Device>& z)
-        requires Device::on_host
-    {
+    [[nodiscard]] static std::vector<std::uint8_t>
+    to_uint8(const Tensor<Device>& z) requires Device::on_host {
         std::vector<std::uint8_t> bytes;
         bytes.reserve(z.values().size());
         for (const auto value : z.values()) {
@@ -71,9 +73,8 @@ struct AutoencoderTiny {
         }
         return bytes;
     }
-    [[nodiscard]] static Tensor<Device> from_uint8(std::span<const std::uint8_t> bytes, Shape shape)
-        requires Device::on_host
-    {
+    [[nodiscard]] static Tensor<Device> from_uint8(std::span<const std::uint8_t> bytes,
+                                                   Shape shape) requires Device::on_host {
         if (static_cast<std::int64_t>(bytes.size()) != shape.numel()) {
             fail("from_uint8", std::to_string(bytes.size()) + " bytes",
                  std::to_string(shape.numel()) + " for " + to_string(shape));

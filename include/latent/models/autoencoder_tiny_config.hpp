@@ -13,8 +13,9 @@
 
 namespace latent {
 
-/// config.json of diffusers' AutoencoderTiny, with its defaults (those of TAESD), and behind them the
-/// two fields that the taesd project's other networks need and diffusers has no name for.
+/// config.json of diffusers' AutoencoderTiny, with its defaults (those of TAESD), and behind
+/// them the two fields that the taesd project's other networks need and diffusers has no name
+/// for.
 struct AutoencoderTinyConfig {
     std::int64_t in_channels = 3;
     std::int64_t out_channels = 3;
@@ -85,8 +86,8 @@ inline void check(const AutoencoderTinyConfig& config) {
                             const std::vector<std::int64_t>& blocks) {
         if (channels.size() != blocks.size() || channels.empty() || channels.size() > 12) {
             fail(side + "_block_out_channels", std::to_string(channels.size()) + " stages",
-                 "1 to 12, as many as num_" + side + "_blocks (" + std::to_string(blocks.size()) +
-                     ")");
+                 "1 to 12, as many as num_" + side + "_blocks (" +
+                     std::to_string(blocks.size()) + ")");
         }
         for (const auto count : channels) {
             positive((side + "_block_out_channels").c_str(), count, 65536);

@@ -11,8 +11,9 @@
 
 namespace latent {
 
-/// Latents to image. Latents are softly limited to +-3, a convolution and an activation follow, then
-/// stages: each has its blocks, and all but the last end in an upsampling and a convolution.
+/// Latents to image. Latents are softly limited to +-3, a convolution and an activation follow,
+/// then stages: each has its blocks, and all but the last end in an upsampling and a
+/// convolution.
 /// A last convolution makes the image.
 ///   z [N, latent_channels, h, w]  ->  [N, out_channels, h f, w f], about [-1, 1], not clamped;
 ///   f = config.decoder_factor() = 8 for TAESD
@@ -34,7 +35,8 @@ struct DecoderTiny {
     std::optional<Conv2d<Device>> conv_out;
 
     DecoderTiny(const Weights& w, const AutoencoderTinyConfig& config)
-        : path(w.path()), act_fn((check(config), activation_named(config.act_fn))),
+        : path(w.path()),
+          act_fn((check(config), activation_named(config.act_fn))),
           upsample_fn(interpolation_named(config.upsample_fn)),
           upsampling_scaling_factor(config.upsampling_scaling_factor),
           conv_in(w["layers"][0],
@@ -52,10 +54,11 @@ struct DecoderTiny {
             }
             if (i + 1 < config.num_decoder_blocks.size()) {
                 ++index; // and so has the upsampling
-                stage.up.emplace(layers[index++],
-                                 Conv2dConfig{.in_channels = channels,
-                                              .out_channels = config.decoder_block_out_channels[i + 1],
-                                              .bias = false});
+                stage.up.emplace(
+                    layers[index++],
+                    Conv2dConfig{.in_channels = channels,
+                                 .out_channels = config.decoder_block_out_channels[i + 1],
+                                 .bias = false});
             }
         }
         conv_out.emplace(layers[index], Conv2dConfig{config.decoder_block_out_channels.back(),
@@ -63,7 +66,8 @@ struct DecoderTiny {
     }
 
     template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& z, const Trace& trace = {}) const {
+    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& z,
+                                         const Trace& trace = {}) const {
         auto h = scale(tanh(scaled(z, 1.0 / 3)), 3);
         h = conv_activation(conv_in, h, act_fn, trace);
         for (const auto& stage : stages) {

@@ -10,8 +10,9 @@
 
 namespace latent {
 
-/// Image to latents. A convolution, then stages: from the second on, each begins with a convolution
-/// of stride 2 that halves the image; then come its blocks. A last convolution makes the latents.
+/// Image to latents. A convolution, then stages: from the second on, each begins with a
+/// convolution of stride 2 that halves the image; then come its blocks. A last convolution
+/// makes the latents.
 ///   x [N, in_channels, H, W] in [-1, 1]  ->  [N, latent_channels, ceil(H / f), ceil(W / f)],
 ///   f = config.encoder_factor() = 8 for TAESD
 /// Keys: encoder.layers.N, numbered through as in the taesd project.
@@ -37,7 +38,9 @@ struct EncoderTiny {
         std::size_t index = 0;
         auto in = config.in_channels;
         for (const auto out : config.encoder_stem_channels) {
-            stem.emplace_back(layers[index], Conv2dConfig{.in_channels = in, .out_channels = out, .stride = 2});
+            stem.emplace_back(
+                layers[index],
+                Conv2dConfig{.in_channels = in, .out_channels = out, .stride = 2});
             index += 2; // the relu has a number too
             in = out;
         }
@@ -46,8 +49,9 @@ struct EncoderTiny {
             auto& stage = stages.emplace_back();
             if (i > 0) {
                 stage.down.emplace(layers[index++], Conv2dConfig{.in_channels = channels,
-                                                        .out_channels = channels,
-                                                        .stride = 2, .bias = false});
+                                                                 .out_channels = channels,
+                                                                 .stride = 2,
+                                                                 .bias = false});
             }
             const bool lowest = i + 1 == config.num_encoder_blocks.size();
             for (std::int64_t block = 0; block < config.num_encoder_blocks[i]; ++block) {
@@ -61,7 +65,8 @@ struct EncoderTiny {
     }
 
     template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x, const Trace& trace = {}) const {
+    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
+                                         const Trace& trace = {}) const {
         // The network was trained on [0, 1].
         auto h = scaled(x, 0.5, 0.5);
         for (const auto& conv : stem) h = conv_activation(conv, h, Activation::relu, trace);

@@ -37,19 +37,24 @@ enum class Activation { none, relu, silu, mish, gelu };
 /// NaN stays NaN.
 [[nodiscard]] inline double activate(Activation kind, double x) {
     switch (kind) {
-        case Activation::relu: return x < 0 ? 0 : x;
-        case Activation::silu: return x / (1 + std::exp(-x));
-        case Activation::mish:
-            return x * std::tanh(std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))));
-        case Activation::gelu: return x / 2 * (1 + std::erf(x * std::numbers::sqrt2 / 2));
-        case Activation::none: break;
+    case Activation::relu:
+        return x < 0 ? 0 : x;
+    case Activation::silu:
+        return x / (1 + std::exp(-x));
+    case Activation::mish:
+        return x * std::tanh(std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))));
+    case Activation::gelu:
+        return x / 2 * (1 + std::erf(x * std::numbers::sqrt2 / 2));
+    case Activation::none:
+        break;
     }
     return x;
 }
 
 namespace detail {
 
-/// Elements that one worker takes at a time: fixed, so that results never depend on the threads.
+/// Elements that one worker takes at a time: fixed, so that results never depend on the
+/// threads.
 inline constexpr std::int64_t elementwise_block = 16384;
 
 /// Calls body(first, count) over blocks of `numel` elements, in parallel.
@@ -70,11 +75,12 @@ template <class S>
     return Eigen::Map<Mapped>(data, count);
 }
 
-/// silu of `count` elements, in place. Whole registers at a time to the very end: were the last few
-/// computed one by one, with another exp, a value's bits would depend on where it stands.
+/// silu of `count` elements, in place. Whole registers at a time to the very end: were the last
+/// few computed one by one, with another exp, a value's bits would depend on where it stands.
 template <class S>
 void silu_run(S* data, std::int64_t count) {
-    // Below this exp(-x) overflows, and Eigen's exp may give a large number in place of infinity.
+    // Below this exp(-x) overflows, and Eigen's exp may give a large number in place of
+    // infinity.
     constexpr S lowest = sizeof(S) == 4 ? S{-104} : S{-746};
     constexpr std::int64_t block = 256;
     alignas(64) std::array<S, block> exponential;
@@ -96,17 +102,20 @@ void silu_run(S* data, std::int64_t count) {
 template <class S>
 void activate_run(Activation kind, S* data, std::int64_t count) {
     switch (kind) {
-        case Activation::none: return;
-        case Activation::relu:
-            for (std::int64_t i = 0; i < count; ++i) data[i] = data[i] < S{0} ? S{0} : data[i];
-            return;
-        case Activation::silu: silu_run(data, count); return;
-        case Activation::mish:
-        case Activation::gelu:
-            for (std::int64_t i = 0; i < count; ++i) {
-                data[i] = static_cast<S>(activate(kind, static_cast<double>(data[i])));
-            }
-            return;
+    case Activation::none:
+        return;
+    case Activation::relu:
+        for (std::int64_t i = 0; i < count; ++i) data[i] = data[i] < S{0} ? S{0} : data[i];
+        return;
+    case Activation::silu:
+        silu_run(data, count);
+        return;
+    case Activation::mish:
+    case Activation::gelu:
+        for (std::int64_t i = 0; i < count; ++i) {
+            data[i] = static_cast<S>(activate(kind, static_cast<double>(data[i])));
+        }
+        return;
     }
 }
 

@@ -21,7 +21,8 @@ namespace reference {
 /// An empty bias tensor is no bias.
 template <class S>
 [[nodiscard]] Tensor<Cpu<S>> conv2d(const Tensor<Cpu<S>>& x, const Tensor<Cpu<S>>& weight,
-                                    const Tensor<Cpu<S>>& bias, const Conv2dOptions& options = {}) {
+                                    const Tensor<Cpu<S>>& bias,
+                                    const Conv2dOptions& options = {}) {
     const Conv2dGeometry geometry(weight.shape(), options);
     Tensor<Cpu<S>> y(geometry.output_shape(x.shape()));
     const auto [N, C, H, W] = nchw(x, "conv2d");
@@ -31,8 +32,10 @@ template <class S>
         for (std::int64_t k = 0; k < y.dim(1); ++k) {
             for (std::int64_t i = 0; i < y.dim(2); ++i) {
                 for (std::int64_t j = 0; j < y.dim(3); ++j) {
-                    double sum = bias.numel() ? static_cast<double>(bias.values()[
-                                                    static_cast<std::size_t>(k)]) : 0.0;
+                    double sum =
+                        bias.numel()
+                            ? static_cast<double>(bias.values()[static_cast<std::size_t>(k)])
+                            : 0.0;
                     for (std::int64_t c = 0; c < C; ++c) {
                         for (std::int64_t u = 0; u < geometry.kernel_h; ++u) {
                             for (std::int64_t v = 0; v < geometry.kernel_w; ++v) {
@@ -41,9 +44,10 @@ template <class S>
                                 if (row < 0 || row >= H || column < 0 || column >= W) continue;
                                 sum += static_cast<double>(
                                            weight.data()[((k * C + c) * geometry.kernel_h + u) *
-                                                             geometry.kernel_w + v]) *
-                                       static_cast<double>(x.data()[((n * C + c) * H + row) * W +
-                                                                    column]);
+                                                             geometry.kernel_w +
+                                                         v]) *
+                                       static_cast<double>(
+                                           x.data()[((n * C + c) * H + row) * W + column]);
                             }
                         }
                     }
@@ -67,7 +71,8 @@ class Conv2dKernel<Cpu<S>> {
 public:
     Conv2dKernel(const Tensor<Cpu<S>>& weight, std::optional<Tensor<Cpu<S>>> bias,
                  const Conv2dOptions& options = {})
-        : geometry_(weight.shape(), options), bias_(std::move(bias)),
+        : geometry_(weight.shape(), options),
+          bias_(std::move(bias)),
           packed_(geometry_.uses_winograd() ? detail::winograd_pack(weight)
                                             : detail::im2col_pack(weight)) {
         if (bias_ && bias_->shape() != Shape{geometry_.out_channels}) {
@@ -101,8 +106,9 @@ private:
 /// The cross-correlation that networks call convolution; with `fusion`, what stands around it.
 ///   x [N, in_channels, H, W]  ->  y [N, out_channels, OH, OW]   (Conv2dGeometry::output_shape)
 /// 3x3 with stride 1 runs as Winograd F(2x2, 3x3), the rest as blocks of columns.
-/// The result has the same bits for any number of threads, and a fused call the same bits as its
-/// steps one after the other, except that an upsampled 3x3 needs fewer and so other roundings.
+/// The result has the same bits for any number of threads, and a fused call the same bits as
+/// its steps one after the other, except that an upsampled 3x3 needs fewer and so other
+/// roundings.
 /// Parity: torch.nn.functional.conv2d (groups 1, dilation 1, zero padding).
 template <class S>
 [[nodiscard]] Tensor<Cpu<S>> conv2d(const Tensor<Cpu<S>>& x, const Conv2dKernel<Cpu<S>>& kernel,
@@ -119,8 +125,18 @@ template <class S>
     const auto [N, C, H, W] = nchw(x, "conv2d");
     const S* add = fusion.add ? fusion.add->data() : nullptr;
     const auto winograd = [&, N = N, C = C, H = H, W = W]<bool Upsampled>() {
-        detail::Winograd<V, Upsampled>{x.data(), C, H, W, kernel.packed(), kernel.bias(), y.dim(1),
-                                       geometry.options.padding, y.data(), y.dim(2), y.dim(3), add,
+        detail::Winograd<V, Upsampled>{x.data(),
+                                       C,
+                                       H,
+                                       W,
+                                       kernel.packed(),
+                                       kernel.bias(),
+                                       y.dim(1),
+                                       geometry.options.padding,
+                                       y.data(),
+                                       y.dim(2),
+                                       y.dim(3),
+                                       add,
                                        fusion.activation}
             .run(N);
     };
@@ -129,14 +145,15 @@ template <class S>
     } else if (geometry.uses_winograd()) {
         winograd.template operator()<false>();
     } else {
-        detail::Im2col<V>{geometry, x.data(), H, W, kernel.packed(), kernel.bias(), y.data(),
-                          y.dim(2), y.dim(3), add, fusion.activation}
+        detail::Im2col<V>{geometry, x.data(), H,        W,   kernel.packed(),  kernel.bias(),
+                          y.data(), y.dim(2), y.dim(3), add, fusion.activation}
             .run(N);
     }
     return y;
 }
 
-[[nodiscard]] inline Tensor<Meta> conv2d(const Tensor<Meta>& x, const Conv2dKernel<Meta>& kernel,
+[[nodiscard]] inline Tensor<Meta> conv2d(const Tensor<Meta>& x,
+                                         const Conv2dKernel<Meta>& kernel,
                                          const Conv2dFusion<Meta>& fusion = {}) {
     if (fusion.upsample != 1 && !kernel.geometry().fuses_upsampling(fusion.upsample)) {
         return conv2d(upsample_nearest(x, fusion.upsample), kernel, {.add = fusion.add});

@@ -26,7 +26,7 @@ struct Conv2dOptions {
 ///   y = activation(conv2d(upsample_nearest(x)) + bias + add)
 template <class Device>
 struct Conv2dFusion {
-    std::int64_t upsample = 1;          ///< each input pixel becomes upsample x upsample pixels
+    std::int64_t upsample = 1; ///< each input pixel becomes upsample x upsample pixels
     const Tensor<Device>* add = nullptr; ///< a tensor of the output's shape
     Activation activation = Activation::none;
 };
@@ -41,7 +41,8 @@ struct Conv2dGeometry {
         const auto [down, right] = chosen.stride;
         const auto& pad = chosen.padding;
         if (weight.rank() != 4 || weight.numel() == 0) {
-            fail("conv2d weight", to_string(weight), "a shape [out_channels, in_channels, h, w]");
+            fail("conv2d weight", to_string(weight),
+                 "a shape [out_channels, in_channels, h, w]");
         }
         if (down < 1 || right < 1) {
             fail("conv2d stride", to_string(Shape{down, right}), "at least 1 each way");
@@ -58,7 +59,8 @@ struct Conv2dGeometry {
 
     /// Whether the fast form is Winograd's.
     [[nodiscard]] bool uses_winograd() const {
-        return kernel_h == 3 && kernel_w == 3 && options.stride == std::array<std::int64_t, 2>{1, 1};
+        return kernel_h == 3 && kernel_w == 3 &&
+               options.stride == std::array<std::int64_t, 2>{1, 1};
     }
     /// Whether the fast form enlarges by `factor` on the way, so that no larger image is made.
     [[nodiscard]] bool fuses_upsampling(std::int64_t factor) const {
@@ -77,7 +79,8 @@ struct Conv2dGeometry {
         const auto width = x[3] * upsample + pad.left + pad.right;
         if (height < kernel_h || width < kernel_w) {
             fail("conv2d input", to_string(x),
-                 "at least " + to_string(Shape{kernel_h, kernel_w}) + " pixels with the padding");
+                 "at least " + to_string(Shape{kernel_h, kernel_w}) +
+                     " pixels with the padding");
         }
         return {x[0], out_channels, (height - kernel_h) / options.stride[0] + 1,
                 (width - kernel_w) / options.stride[1] + 1};

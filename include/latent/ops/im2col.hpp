@@ -7,8 +7,9 @@
 #include <algorithm>
 #include <cstdint>
 
-/// Convolution with any kernel, stride and padding as a matrix product: the inputs under the kernel
-/// become columns, 48 output pixels at a time, so that no whole-image matrix ever exists.
+/// Convolution with any kernel, stride and padding as a matrix product: the inputs under the
+/// kernel become columns, 48 output pixels at a time, so that no whole-image matrix ever
+/// exists.
 /// A 1x1 kernel needs no gathering: its columns are the pixels themselves.
 
 namespace latent::detail {
@@ -23,7 +24,8 @@ template <class S>
     std::ranges::fill(packed.values(), S{0});
     for (std::int64_t k = 0; k < K; ++k) {
         S* panel = packed.data() + k / panel_rows * depth * panel_rows + k % panel_rows;
-        for (std::int64_t d = 0; d < depth; ++d) panel[d * panel_rows] = weight.data()[k * depth + d];
+        for (std::int64_t d = 0; d < depth; ++d)
+            panel[d * panel_rows] = weight.data()[k * depth + d];
     }
     return packed;
 }
@@ -49,7 +51,8 @@ struct Im2col {
         for (std::int64_t c = 0; c < geometry.in_channels; ++c) {
             const S* plane = x + (image * geometry.in_channels + c) * H * W;
             for (std::int64_t ky = 0; ky < geometry.kernel_h; ++ky) {
-                for (std::int64_t kx = 0; kx < geometry.kernel_w; ++kx, columns += tile_columns) {
+                for (std::int64_t kx = 0; kx < geometry.kernel_w;
+                     ++kx, columns += tile_columns) {
                     for (std::int64_t t = 0; t < count;) {
                         const auto oy = (first + t) / OW, ox = (first + t) % OW;
                         const auto run = std::min(count - t, OW - ox);
@@ -84,8 +87,7 @@ struct Im2col {
         const auto depth = geometry.depth();
         const auto pixels = OH * OW;
         const auto blocks = (pixels + tile_columns - 1) / tile_columns;
-        Scratch<S> scratch(worker_count(images * blocks),
-                           (depth + panel_rows) * tile_columns);
+        Scratch<S> scratch(worker_count(images * blocks), (depth + panel_rows) * tile_columns);
         parallel_for(images * blocks, [&](std::int64_t item, int worker) {
             S* columns = scratch.of(worker);
             S* sums = columns + depth * tile_columns;

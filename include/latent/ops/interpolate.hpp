@@ -34,15 +34,18 @@ struct Taps {
 
 /// The taps along one side, pixel centres at i + 1/2:  source = (i + 1/2) / factor - 1/2.
 ///   bilinear  1 - t and t of the two nearest
-///   bicubic   the cubic convolution of four with a = -3/4 (Keys 1981), t the distance to the second
+///   bicubic   the cubic convolution of four, a = -3/4 (Keys 1981)
 [[nodiscard]] inline std::vector<Taps> interpolation_taps(Interpolation mode, std::int64_t size,
                                                           std::int64_t factor) {
     constexpr double a = -0.75;
-    const auto near = [](double d) { return ((a + 2) * d - (a + 3)) * d * d + 1; };      // d <= 1
-    const auto far = [](double d) { return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a; }; // d <= 2
+    const auto near = [](double d) { return ((a + 2) * d - (a + 3)) * d * d + 1; }; // d <= 1
+    const auto far = [](double d) {
+        return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
+    }; // d <= 2
     std::vector<Taps> taps;
     for (std::int64_t i = 0; i < size * factor; ++i) {
-        const double source = (static_cast<double>(i) + 0.5) / static_cast<double>(factor) - 0.5;
+        const double source =
+            (static_cast<double>(i) + 0.5) / static_cast<double>(factor) - 0.5;
         const double floor = std::floor(source);
         const double t = source - floor;
         auto& tap = taps.emplace_back();

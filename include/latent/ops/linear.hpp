@@ -91,7 +91,8 @@ template <class S>
 [[nodiscard]] inline Tensor<Meta> linear(const Tensor<Meta>& x, const Tensor<Meta>& weight,
                                          const Tensor<Meta>& bias) {
     Tensor<Meta> y(detail::linear_shape(x, weight, bias));
-    if (auto* run = Workspace::current()) run->report().multiply_adds += y.numel() * weight.dim(1);
+    if (auto* run = Workspace::current())
+        run->report().multiply_adds += y.numel() * weight.dim(1);
     return y;
 }
 

@@ -7,21 +7,22 @@
 #include <cstdint>
 #include <utility>
 
-/// The innermost loop of the library: the product of a narrow panel of weights with a tile of columns.
+/// The innermost loop of the library: the product of a narrow panel of weights with a tile of
+/// columns.
 
 namespace latent::detail {
 
-/// Rows in a panel of weights, and columns in a tile: fixed, so that memory layouts do not depend on
-/// the processor. 48 columns are 3 registers of AVX-512, or two times 3 of AVX.
+/// Rows in a panel of weights, and columns in a tile: fixed, so that memory layouts do not
+/// depend on the processor. 48 columns are 3 registers of AVX-512, or two times 3 of AVX.
 inline constexpr std::int64_t panel_rows = 8;
 inline constexpr std::int64_t tile_columns = 48;
 
-/// Sums are taken over at most this many products, and those sums then added: rounding errors grow
-/// with the length of a chain of additions.
+/// Sums are taken over at most this many products, and those sums then added: rounding errors
+/// grow with the length of a chain of additions.
 inline constexpr std::int64_t chain_length = 32;
 
-/// c[Rows x 3 registers] = a[depth][panel_rows] ^T  b[depth][tile_columns], or += when `more`; all in
-/// registers: the compiler must see every index of `sum`, hence the folds over I.
+/// c[Rows x 3 registers] = a[depth][panel_rows] ^T  b[depth][tile_columns], or += when `more`;
+/// all in registers: the compiler must see every index of `sum`, hence the folds over I.
 template <class V, std::size_t... I>
 void multiply_registers(const typename V::scalar* a, const typename V::scalar* b,
                         std::int64_t depth, typename V::scalar* c, bool more,
@@ -32,7 +33,8 @@ void multiply_registers(const typename V::scalar* a, const typename V::scalar* b
     };
     std::array<V, sizeof...(I)> sum{((void)I, V::broadcast(0))...};
     for (std::int64_t k = 0; k < depth; ++k) {
-        const std::array<V, 3> columns{V::load(b), V::load(b + V::width), V::load(b + 2 * V::width)};
+        const std::array<V, 3> columns{V::load(b), V::load(b + V::width),
+                                       V::load(b + 2 * V::width)};
         ((sum[I] = multiply_add(V::broadcast(a[I / 3]), columns[I % 3], sum[I])), ...);
         a += panel_rows;
         b += tile_columns;

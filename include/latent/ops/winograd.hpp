@@ -9,15 +9,16 @@
 #include <array>
 #include <cstdint>
 
-/// 3x3 convolution with stride 1 by Winograd's minimal filtering F(2x2, 3x3): 2x2 outputs come from
-/// 4x4 inputs d and the 3x3 filter g with 16 products instead of 36,
+/// 3x3 convolution with stride 1 by Winograd's minimal filtering F(2x2, 3x3): 2x2 outputs come
+/// from 4x4 inputs d and the 3x3 filter g with 16 products instead of 36,
 ///   Y = A^T [ (G g G^T) . (B^T d B) ] A,
 ///       B^T = | 1  0 -1  0 |    G = |  1    0    0  |    A^T = | 1  1  1  0 |
 ///             | 0  1  1  0 |        | 1/2  1/2  1/2 |          | 0  1 -1 -1 |
 ///             | 0 -1  1  0 |        | 1/2 -1/2  1/2 |
 ///             | 0  1  0 -1 |        |  0    0    1  |
 /// and for each of the 16 points the sum over channels is a matrix product.
-/// After nearest upsampling by 2 the two middle inputs are equal, so the third row of B^T d is zero:
+/// After nearest upsampling by 2 the two middle inputs are equal, so the third row of B^T d is
+/// zero:
 /// 9 products are left of the 16, and the large image is never made.
 /// Source: Lavin and Gray 2016, arXiv:1509.09308.
 
@@ -53,9 +54,9 @@ template <class S>
     return packed;
 }
 
-/// One convolution of this kind. Work is cut into blocks of 48 tiles (of 2x2 outputs) in reading
-/// order; a block goes through three steps that stay in the cache: inputs to points, products,
-/// points to outputs.
+/// One convolution of this kind. Work is cut into blocks of 48 tiles (of 2x2 outputs) in
+/// reading order; a block goes through three steps that stay in the cache: inputs to points,
+/// products, points to outputs.
 template <class V, bool Upsampled>
 struct Winograd {
     using S = typename V::scalar;
@@ -100,8 +101,8 @@ struct Winograd {
         }
     }
 
-    /// `count` values of a row from column `first` on (zeros outside the image), with room behind
-    /// them for whole vectors. Points into the image where it can.
+    /// `count` values of a row from column `first` on (zeros outside the image), with room
+    /// behind them for whole vectors. Points into the image where it can.
     [[nodiscard]] const S* line_of(const S* plane, std::int64_t row, std::int64_t first,
                                    std::int64_t count, S* line) const {
         if (row < 0 || row >= H) {
@@ -130,23 +131,26 @@ struct Winograd {
     }
 
     /// Step 1: inputs [points x points][C][tiles] = B^T d B.
-    void read_inputs(std::int64_t image, std::int64_t block, S* inputs, S* rows, S* line) const {
+    void read_inputs(std::int64_t image, std::int64_t block, S* inputs, S* rows,
+                     S* line) const {
         constexpr std::int64_t taps = points; // rows of x that a tile row reads
         for (std::int64_t c = 0; c < C; ++c) {
             const S* plane = x + (image * C + c) * H * W;
-            for_runs(block, [&](std::int64_t offset, std::int64_t tile_row, std::int64_t tile_column,
-                                std::int64_t count) {
+            for_runs(block, [&](std::int64_t offset, std::int64_t tile_row,
+                                std::int64_t tile_column, std::int64_t count) {
                 for (std::int64_t i = 0; i < taps; ++i) {
                     S* to = rows + i * 4 * row_stride + offset;
-                    const auto row = Upsampled ? tile_row - 1 + i : 2 * tile_row - padding.top + i;
-                    const auto first = Upsampled ? tile_column - 1 : 2 * tile_column - padding.left;
-                    const S* from = line_of(plane, row, first, Upsampled ? count + 2 : 2 * count + 2,
-                                            line);
+                    const auto row =
+                        Upsampled ? tile_row - 1 + i : 2 * tile_row - padding.top + i;
+                    const auto first =
+                        Upsampled ? tile_column - 1 : 2 * tile_column - padding.left;
+                    const S* from =
+                        line_of(plane, row, first, Upsampled ? count + 2 : 2 * count + 2, line);
                     for (std::int64_t t = 0; t < count; t += V::width) {
                         std::array<V, 4> d;
                         if constexpr (Upsampled) {
-                            d = {V::load(from + t), V::load(from + t + 1), V::load(from + t + 2),
-                                 V::broadcast(0)};
+                            d = {V::load(from + t), V::load(from + t + 1),
+                                 V::load(from + t + 2), V::broadcast(0)};
                         } else {
                             const S* pair = from + 2 * t;
                             const auto [d0, d1] =
@@ -192,9 +196,10 @@ struct Winograd {
         }
     }
 
-    /// Step 3: one output channel of the block, A^T m A + bias, into two lines and from there to y.
-    void write_outputs(std::int64_t image, std::int64_t block, std::int64_t k, const S* products,
-                       S* lines) const {
+    /// Step 3: one output channel of the block, A^T m A + bias, into two lines and from there
+    /// to y.
+    void write_outputs(std::int64_t image, std::int64_t block, std::int64_t k,
+                       const S* products, S* lines) const {
         const auto offset_bias = V::broadcast(bias ? bias[k] : S{0});
         const S* channel = products + (k % panel_rows) * tiles;
         for (std::int64_t t = 0; t < tiles; t += V::width) {
@@ -217,8 +222,8 @@ struct Winograd {
                 right.store(line + V::width);
             }
         }
-        for_runs(block, [&](std::int64_t offset, std::int64_t tile_row, std::int64_t tile_column,
-                            std::int64_t count) {
+        for_runs(block, [&](std::int64_t offset, std::int64_t tile_row,
+                            std::int64_t tile_column, std::int64_t count) {
             for (std::int64_t a = 0; a < 2 && 2 * tile_row + a < OH; ++a) {
                 const auto at =
                     ((image * K + k) * OH + 2 * tile_row + a) * OW + 2 * tile_column;

@@ -17,8 +17,8 @@ struct Cpu {
     class Storage;
 };
 
-/// Shapes without data: running a model on Meta gives its shapes, its multiply-adds and the order of
-/// its allocations (Workspace::report) without computing or holding anything.
+/// Shapes without data: running a model on Meta gives its shapes, its multiply-adds and the
+/// order of its allocations (Workspace::report) without computing or holding anything.
 /// Memory is counted as on Cpu<float>.
 struct Meta {
     using scalar = float;
@@ -33,7 +33,8 @@ class MemoryNote {
 public:
     MemoryNote() = default;
     explicit MemoryNote(std::int64_t bytes) : bytes_(bytes) {
-        if (auto* run = Workspace::current()) run_ = run->serial(), id_ = run->note_take(bytes_);
+        if (auto* run = Workspace::current())
+            run_ = run->serial(), id_ = run->note_take(bytes_);
     }
     MemoryNote(MemoryNote&& other) noexcept
         : run_(std::exchange(other.run_, 0)), bytes_(other.bytes_), id_(other.id_) {}

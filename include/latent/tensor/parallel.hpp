@@ -15,14 +15,17 @@ namespace latent {
 [[nodiscard]] inline int worker_count(std::int64_t count) {
     const auto* run = Workspace::current();
     const int threads =
-        run ? run->threads() : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+        run ? run->threads()
+            : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     return static_cast<int>(std::clamp<std::int64_t>(count, 1, threads));
 }
 
-/// Calls `body(index, worker)` for every index 0 .. count - 1, on the threads of the open Workspace.
-/// Which worker (0 .. worker_count(count) - 1) takes an index is left to chance, so a body whose
-/// result does not depend on `worker` gives the same bits for any number of threads.
-/// The first exception that a body throws stops the handing out of indices and is thrown again here.
+/// Calls `body(index, worker)` for every index 0 .. count - 1, on the threads of the open
+/// Workspace.
+/// Which worker (0 .. worker_count(count) - 1) takes an index is left to chance, so a body
+/// whose result does not depend on `worker` gives the same bits for any number of threads.
+/// The first exception that a body throws stops the handing out of indices and is thrown again
+/// here.
 template <class Body>
 void parallel_for(std::int64_t count, const Body& body) {
     const int workers = worker_count(count);
@@ -38,7 +41,8 @@ void parallel_for(std::int64_t count, const Body& body) {
     std::exception_ptr error;
     Workspace::current()->execute(workers, [&](int worker) {
         try {
-            for (std::int64_t index = next++; index < count; index = next++) body(index, worker);
+            for (std::int64_t index = next++; index < count; index = next++)
+                body(index, worker);
         } catch (...) {
             const std::lock_guard lock(mutex);
             if (!error) error = std::current_exception();

@@ -21,10 +21,10 @@ inline constexpr std::size_t register_width = sizeof(Register<Scalar>) / sizeof(
 
 } // namespace detail
 
-/// A vector register of the processor: `width` scalars that are computed at once. Eigen knows the
-/// instructions (SSE, AVX, AVX-512, NEON ...); this gives them operators.
-/// The width and the presence of FMA are template parameters, so that translation units compiled for
-/// different processors never share one kernel by accident.
+/// A vector register of the processor: `width` scalars that are computed at once. Eigen knows
+/// the instructions (SSE, AVX, AVX-512, NEON ...); this gives them operators.
+/// The width and the presence of FMA are template parameters, so that translation units
+/// compiled for different processors never share one kernel by accident.
 template <class Scalar, std::size_t Width = detail::register_width<Scalar>,
           bool HasFma = compiler::has_fma>
 struct Simd {
@@ -62,7 +62,8 @@ constexpr auto every(std::index_sequence<I...>) {
     return std::index_sequence<(First + Step * I)...>();
 }
 
-// 0, width, 1, width + 1, ...: the order that zips two vectors, starting at their element `First`.
+// 0, width, 1, width + 1, ...: the order that zips two vectors, starting at their element
+// `First`.
 template <std::size_t First, std::size_t Width, std::size_t... I>
 constexpr auto zipped(std::index_sequence<I...>) {
     return std::index_sequence<(First + I / 2 + (I % 2) * Width)...>();
@@ -83,7 +84,8 @@ template <class S, std::size_t W, bool F>
         std::array<S, 2 * W> row;
         std::array<S, 2 * W> split;
         a.store(row.data()), b.store(row.data() + W);
-        for (std::size_t i = 0; i < W; ++i) split[i] = row[2 * i], split[W + i] = row[2 * i + 1];
+        for (std::size_t i = 0; i < W; ++i)
+            split[i] = row[2 * i], split[W + i] = row[2 * i + 1];
         return {Simd<S, W, F>::load(split.data()), Simd<S, W, F>::load(split.data() + W)};
     }
 }
@@ -101,7 +103,8 @@ template <class S, std::size_t W, bool F>
         std::array<S, 2 * W> split;
         std::array<S, 2 * W> row;
         a.store(split.data()), b.store(split.data() + W);
-        for (std::size_t i = 0; i < W; ++i) row[2 * i] = split[i], row[2 * i + 1] = split[W + i];
+        for (std::size_t i = 0; i < W; ++i)
+            row[2 * i] = split[i], row[2 * i + 1] = split[W + i];
         return {Simd<S, W, F>::load(row.data()), Simd<S, W, F>::load(row.data() + W)};
     }
 }

@@ -14,8 +14,8 @@
 
 namespace latent {
 
-/// What a type must offer to be a device: its scalar, a movable storage that is constructed with a
-/// number of scalars, and whether the processor can reach them there (storage.data()).
+/// What a type must offer to be a device: its scalar, a movable storage that is constructed
+/// with a number of scalars, and whether the processor can reach them there (storage.data()).
 template <class Device>
 concept DeviceType = requires {
     typename Device::scalar;
@@ -63,7 +63,9 @@ public:
 
     /// The elements in row-major order, on devices whose memory the processor can reach.
     [[nodiscard]] scalar* data() requires Device::on_host { return storage_.data(); }
-    [[nodiscard]] const scalar* data() const requires Device::on_host { return storage_.data(); }
+    [[nodiscard]] const scalar* data() const requires Device::on_host {
+        return storage_.data();
+    }
     [[nodiscard]] std::span<scalar> values() requires Device::on_host {
         return {data(), static_cast<std::size_t>(numel())};
     }
@@ -78,14 +80,16 @@ private:
 
 /// The four dimensions of a batch of images: `const auto [N, C, H, W] = nchw(x, "conv2d");`
 template <class Device>
-[[nodiscard]] std::array<std::int64_t, 4> nchw(const Tensor<Device>& x, std::string_view where) {
+[[nodiscard]] std::array<std::int64_t, 4> nchw(const Tensor<Device>& x,
+                                               std::string_view where) {
     if (x.shape().rank() != 4) fail(where, to_string(x.shape()), "a shape [N, C, H, W]");
     return {x.dim(0), x.dim(1), x.dim(2), x.dim(3)};
 }
 
 /// Throws unless both tensors have one shape.
 template <class Device>
-void require_same_shape(std::string_view where, const Tensor<Device>& a, const Tensor<Device>& b) {
+void require_same_shape(std::string_view where, const Tensor<Device>& a,
+                        const Tensor<Device>& b) {
     if (a.shape() == b.shape()) return;
     fail(where, to_string(a.shape()) + " and " + to_string(b.shape()), "two equal shapes");
 }

@@ -9,8 +9,8 @@
 
 namespace latent {
 
-/// Runs `body(worker)` once for each worker 0 .. workers - 1, at the same time if it can, and returns
-/// when all are done. A program with a thread pool of its own plugs it in here.
+/// Runs `body(worker)` once for each worker 0 .. workers - 1, at the same time if it can, and
+/// returns when all are done. A program with a thread pool of its own plugs it in here.
 using Executor = std::function<void(int workers, const std::function<void(int)>& body)>;
 
 /// Threads that wait for work: the Executor that a Workspace uses when it is given none.

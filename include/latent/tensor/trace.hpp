@@ -8,20 +8,24 @@
 
 namespace latent {
 
-/// A trace: called with each module's path and output while a network runs, like torch's forward
-/// hooks. The path is the module's place in a checkpoint ("decoder.layers.0"). The tensor lives only
-/// for the call: clone() what is to be kept. Progress bars, recorders and checkers are traces.
+/// A trace: called with each module's path and output while a network runs, like torch's
+/// forward hooks. The path is the module's place in a checkpoint ("decoder.layers.0"). The
+/// tensor lives only for the call: clone() what is to be kept. Progress bars, recorders and
+/// checkers are traces.
 template <class T, class Device>
-concept Observer = std::invocable<const T&, std::string_view, const Tensor<Device>&>;
+concept Observer = std::invocable < const T&,
+        std::string_view, const Tensor<Device>
+& > ;
 
 /// The trace that nobody listens to: it costs nothing.
 struct NoTrace {
     void operator()(std::string_view, const auto&) const {}
 };
 
-/// Whether somebody wants every value, so that those which a fused step skips are computed beside it.
-/// A trace that is content with what a plain run computes, such as a progress bar, specialises this
-/// to false.
+/// Whether somebody wants every value, so that those which a fused step skips are computed
+/// beside it.
+/// A trace that is content with what a plain run computes, such as a progress bar, specialises
+/// this to false.
 template <class Trace>
 inline constexpr bool is_traced = !std::same_as<Trace, NoTrace>;
 

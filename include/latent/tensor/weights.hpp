@@ -13,15 +13,17 @@
 
 namespace latent {
 
-/// What a layer asks for: its parameter's full name, its shape, and torch's rule for its first value.
+/// What a layer asks for: its parameter's full name, its shape, and torch's rule for its first
+/// value.
 struct ParameterRequest {
     std::string name;
     Shape shape;
     Init init;
 };
 
-/// Where parameters come from: a file or bytes in memory (io/), torch's initialisation by a seed
-/// (TorchInit), or nowhere (Recorder). Read in the order of construction, which is torch's.
+/// Where parameters come from: a file or bytes in memory (io/), torch's initialisation by a
+/// seed (TorchInit), or nowhere (Recorder). Read in the order of construction, which is
+/// torch's.
 class WeightSource {
 public:
     virtual ~WeightSource() = default;
@@ -35,7 +37,8 @@ public:
 
 /// A place in a checkpoint, from which a block constructs itself:
 ///     conv1(w["conv1"], {...})
-/// Construction is the walk over the named parameters. `w["a"]["b"]` and `w["a.b"]` are one place.
+/// Construction is the walk over the named parameters. `w["a"]["b"]` and `w["a.b"]` are one
+/// place.
 class Weights {
 public:
     explicit Weights(WeightSource& source, std::string path = {})
@@ -52,7 +55,8 @@ public:
 
     /// The parameter `name` of this place. On Meta it has its shape alone.
     template <class Device>
-    [[nodiscard]] Tensor<Device> parameter(std::string_view name, Shape shape, Init init) const {
+    [[nodiscard]] Tensor<Device> parameter(std::string_view name, Shape shape,
+                                           Init init) const {
         const ParameterRequest request{join(name), std::move(shape), init};
         source_->note(request);
         Tensor<Device> tensor(request.shape);
@@ -90,12 +94,17 @@ private:
 };
 
 /// Writes down what a constructor asks for; every value it gives is zero. On Meta,
-/// `Model<Meta>(Weights(recorder), config)` lists a model's parameters without any memory for them.
+/// `Model<Meta>(Weights(recorder), config)` lists a model's parameters without any memory for
+/// them.
 class Recorder final : public WeightSource {
 public:
     void note(const ParameterRequest& request) override { requests_.push_back(request); }
-    void read(const ParameterRequest&, std::span<float> out) override { std::ranges::fill(out, 0.0F); }
-    void read(const ParameterRequest&, std::span<double> out) override { std::ranges::fill(out, 0.0); }
+    void read(const ParameterRequest&, std::span<float> out) override {
+        std::ranges::fill(out, 0.0F);
+    }
+    void read(const ParameterRequest&, std::span<double> out) override {
+        std::ranges::fill(out, 0.0);
+    }
 
     [[nodiscard]] const std::vector<ParameterRequest>& requests() const { return requests_; }
 

@@ -13,7 +13,8 @@
 
 namespace latent {
 
-/// The unit of memory: every buffer starts at a multiple of 64 bytes, whatever the compiler's flags.
+/// The unit of memory: every buffer starts at a multiple of 64 bytes, whatever the compiler's
+/// flags.
 struct alignas(64) CacheLine {
     std::byte bytes[64];
 };
@@ -43,15 +44,16 @@ struct MemoryEvent {
 /// What a run used. On Meta it is known without computing anything.
 struct RunReport {
     std::int64_t multiply_adds = 0; ///< by definition, on Meta; fast forms need fewer
-    std::int64_t live_bytes = 0; ///< held by tensors now
-    std::int64_t peak_bytes = 0; ///< the most held by tensors at one time
+    std::int64_t live_bytes = 0;    ///< held by tensors now
+    std::int64_t peak_bytes = 0;    ///< the most held by tensors at one time
     std::int64_t clones = 0;
     std::vector<MemoryEvent> memory; ///< in order; only when Options::record_memory is set
 };
 
-/// The memory and the threads of a run. While a Workspace is open, tensors made on its thread reuse
-/// the buffers of tensors that died before them (best fit), and operations use its threads. Closing
-/// it lets the idle buffers go; a tensor may outlive it. This is the library's one thread-local state.
+/// The memory and the threads of a run. While a Workspace is open, tensors made on its thread
+/// reuse the buffers of tensors that died before them (best fit), and operations use its
+/// threads. Closing it lets the idle buffers go; a tensor may outlive it. This is the library's
+/// one thread-local state.
 ///
 ///     Workspace run({.threads = 2});
 ///     auto image = vae.decode(latents);
@@ -60,16 +62,17 @@ struct RunReport {
 class Workspace {
 public:
     struct Options {
-        int threads = 0;            ///< at most this many; 0: as many as the machine has
-        Executor executor = {};     ///< a pool of the caller's own
-        bool poison = false;        ///< fill new tensors with NaN, to find what is never written
+        int threads = 0;        ///< at most this many; 0: as many as the machine has
+        Executor executor = {}; ///< a pool of the caller's own
+        bool poison = false;    ///< fill new tensors with NaN, to find what is never written
         bool record_memory = false; ///< keep RunReport::memory
     };
 
     Workspace() : Workspace(Options()) {}
     explicit Workspace(Options options) : options_(std::move(options)), outer_(current_) {
         if (options_.threads <= 0) {
-            options_.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+            options_.threads =
+                std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
         }
         current_ = this;
         serial_ = ++opened_;
@@ -87,9 +90,9 @@ public:
     [[nodiscard]] const RunReport& report() const { return report_; }
     [[nodiscard]] RunReport& report() { return report_; }
 
-    /// The smallest idle buffer that holds `bytes` without being more than twice as large, else a
-    /// new one. Buffers that are idle but do not fit are let go before memory grows beyond the
-    /// largest amount that was in use at one time.
+    /// The smallest idle buffer that holds `bytes` without being more than twice as large, else
+    /// a new one. Buffers that are idle but do not fit are let go before memory grows beyond
+    /// the largest amount that was in use at one time.
     [[nodiscard]] Buffer take(std::size_t bytes);
     void give(Buffer buffer);
 
@@ -117,8 +120,8 @@ private:
     std::int64_t next_id_ = 0;
 };
 
-/// Opens a Workspace unless one is open: what a model's run does, so that it reuses memory even when
-/// its caller did not ask for that.
+/// Opens a Workspace unless one is open: what a model's run does, so that it reuses memory even
+/// when its caller did not ask for that.
 class RunScope {
 public:
     RunScope() {
@@ -154,7 +157,8 @@ inline Buffer Workspace::take(std::size_t bytes) {
 }
 
 inline void Workspace::give(Buffer buffer) {
-    used_bytes_ -= std::min(used_bytes_, buffer.size_bytes()); // it may come from before the run
+    used_bytes_ -=
+        std::min(used_bytes_, buffer.size_bytes()); // it may come from before the run
     idle_bytes_ += buffer.size_bytes();
     idle_.push_back(std::move(buffer));
 }
