@@ -102,7 +102,7 @@ void Inspect::run() const {
     const MappedFile file(path);
     const auto bytes = file.bytes();
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    if (detail::is_png(bytes) || detail::is_jpeg(bytes)) {
+    if (latent::detail::is_png(bytes) || latent::detail::is_jpeg(bytes)) {
         inspect_image(image_info(display(path), bytes), json);
     } else if (is_json(text) || path.ends_with(".json")) {
         inspect_config(path);

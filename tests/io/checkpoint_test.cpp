@@ -18,18 +18,21 @@ double sum_of_squares(const Checkpoint& file) {
     return sum;
 }
 
-std::string refusal(const std::string& bytes, const std::string& name = "some.bin") {
+std::string checkpoint_refusal(const std::string& bytes, const std::string& name = "some.bin") {
     return message_of([&] { static_cast<void>(checkpoint_of(bytes, name)); });
 }
 
 } // namespace
 
 TEST_CASE("Checkpoint: a file's kind shows in its bytes") {
-    CHECK(contains(refusal(""), "some.bin: got an empty file"));
-    CHECK(contains(refusal("<!DOCTYPE html><html>\n"), "begins with \"<!DOCTYPE html><\""));
-    CHECK(contains(refusal("version https://git-lfs.github.com/spec/v1\noid"), "git lfs pull"));
-    CHECK(contains(refusal("GGUF\3\0\0\0\0\0\0\0"), "safetensors or a torch zip file"));
-    CHECK(contains(refusal("abcdefghij", "x.safetensors"), "header length"));
+    CHECK(contains(checkpoint_refusal(""), "some.bin: got an empty file"));
+    CHECK(contains(checkpoint_refusal("<!DOCTYPE html><html>\n"),
+                   "begins with \"<!DOCTYPE html><\""));
+    CHECK(contains(checkpoint_refusal("version https://git-lfs.github.com/spec/v1\noid"),
+                   "git lfs pull"));
+    CHECK(contains(checkpoint_refusal("GGUF\3\0\0\0\0\0\0\0"),
+                   "safetensors or a torch zip file"));
+    CHECK(contains(checkpoint_refusal("abcdefghij", "x.safetensors"), "header length"));
     CHECK(contains(message_of([] { static_cast<void>(Checkpoint::open("no/such/file")); }),
                    "no/such/file: got no file of that name"));
 }

@@ -39,7 +39,7 @@ ReadConfig<TinyConfig> read(const std::string& text) {
     return read_config<TinyConfig>(parse_json("config.json", text), "config.json", "Tiny");
 }
 
-std::string refusal(const std::string& text) {
+std::string config_refusal(const std::string& text) {
     const auto message = message_of([&] { static_cast<void>(read(text)); });
     CHECK(message.starts_with("config.json: got "));
     CHECK_FALSE(contains(message, "\n"));
@@ -69,25 +69,27 @@ TEST_CASE("config: what is missing keeps its default, what is there is read") {
 }
 
 TEST_CASE("config: a wrong type names file, field, value and rule") {
-    CHECK(refusal(R"({"channels": "8"})") ==
+    CHECK(config_refusal(R"({"channels": "8"})") ==
           "config.json: got channels = \"8\", expected a whole number");
-    CHECK(contains(refusal(R"({"channels": 8.0})"), "channels = 8.0, expected a whole number"));
-    CHECK(contains(refusal(R"({"channels": true})"), "expected a whole number"));
-    CHECK(contains(refusal(R"({"channels": null})"), "expected a whole number"));
-    CHECK(contains(refusal(R"({"channels": 9223372036854775808})"), "expected a whole number"));
-    CHECK(contains(refusal(R"({"blocks": 1})"),
+    CHECK(contains(config_refusal(R"({"channels": 8.0})"),
+                   "channels = 8.0, expected a whole number"));
+    CHECK(contains(config_refusal(R"({"channels": true})"), "expected a whole number"));
+    CHECK(contains(config_refusal(R"({"channels": null})"), "expected a whole number"));
+    CHECK(contains(config_refusal(R"({"channels": 9223372036854775808})"),
+                   "expected a whole number"));
+    CHECK(contains(config_refusal(R"({"blocks": 1})"),
                    "blocks = 1, expected a list, each of it a whole number"));
-    CHECK(contains(refusal(R"({"blocks": [1, "2"]})"), "expected a list"));
-    CHECK(contains(refusal(R"({"act_fn": 1})"), "act_fn = 1, expected a string"));
-    CHECK(contains(refusal(R"({"upcast": 1})"), "upcast = 1, expected true or false"));
-    CHECK(contains(refusal(R"({"scale": "1"})"), "expected a number"));
-    CHECK(contains(refusal(R"({"groups": "4"})"), "expected a whole number or null"));
-    CHECK(contains(refusal(R"({"scale": {}})"), "scale = an object"));
-    CHECK(contains(refusal(R"([])"), "expected a JSON object"));
-    CHECK(refusal(R"({"act_fn": [")" + std::string(100'000, 'x') + "\"]}").size() < 300);
-    CHECK(contains(refusal(R"({"_class_name": "Huge"})"),
+    CHECK(contains(config_refusal(R"({"blocks": [1, "2"]})"), "expected a list"));
+    CHECK(contains(config_refusal(R"({"act_fn": 1})"), "act_fn = 1, expected a string"));
+    CHECK(contains(config_refusal(R"({"upcast": 1})"), "upcast = 1, expected true or false"));
+    CHECK(contains(config_refusal(R"({"scale": "1"})"), "expected a number"));
+    CHECK(contains(config_refusal(R"({"groups": "4"})"), "expected a whole number or null"));
+    CHECK(contains(config_refusal(R"({"scale": {}})"), "scale = an object"));
+    CHECK(contains(config_refusal(R"([])"), "expected a JSON object"));
+    CHECK(config_refusal(R"({"act_fn": [")" + std::string(100'000, 'x') + "\"]}").size() < 300);
+    CHECK(contains(config_refusal(R"({"_class_name": "Huge"})"),
                    "_class_name \"Huge\", expected \"Tiny\""));
-    CHECK(contains(refusal(R"({"_class_name": 1})"), "_class_name 1"));
+    CHECK(contains(config_refusal(R"({"_class_name": 1})"), "_class_name 1"));
 }
 
 TEST_CASE("config: printed back with its defaults, in the order of its fields") {

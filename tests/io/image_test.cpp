@@ -43,7 +43,7 @@ Image decode(const std::string& file) {
     return decode_image("i.png", std::as_bytes(std::span(file)));
 }
 
-std::string refusal(const std::string& file) {
+std::string image_refusal(const std::string& file) {
     const auto message = message_of([&] { static_cast<void>(decode(file)); });
     CHECK(message.starts_with("i.png: got "));
     CHECK_FALSE(contains(message, "\n"));
@@ -102,22 +102,22 @@ TEST_CASE("image: written as PNG and read back") {
 }
 
 TEST_CASE("image: what is no image, and images that lie") {
-    CHECK(contains(refusal(""), "an empty file"));
-    CHECK(contains(refusal("GIF89a"), "another kind"));
-    CHECK(contains(refusal("\xFF\xD8\xFF"), "broken image"));
+    CHECK(contains(image_refusal(""), "an empty file"));
+    CHECK(contains(image_refusal("GIF89a"), "another kind"));
+    CHECK(contains(image_refusal("\xFF\xD8\xFF"), "broken image"));
     const auto good = png(2, 1, 8, 2, stored(raw("\0\1\2\3\4\5\6")));
     for (std::size_t length = 0; length + 30 < good.size(); ++length)
-        refusal(good.substr(0, length));
+        image_refusal(good.substr(0, length));
 
     auto long_chunk = good;
     long_chunk.replace(good.find("IDAT") - 4, 4, big(0x7FFFFFFF));
-    CHECK(contains(refusal(long_chunk), "a chunk of 2147483647 bytes at byte 33"));
-    CHECK(contains(refusal(png(8193, 8192, 8, 2, stored("x"))), "1 to 67108864 pixels"));
-    CHECK(contains(refusal(png(8192, 8192, 8, 2, stored("x"))),
+    CHECK(contains(image_refusal(long_chunk), "a chunk of 2147483647 bytes at byte 33"));
+    CHECK(contains(image_refusal(png(8193, 8192, 8, 2, stored("x"))), "1 to 67108864 pixels"));
+    CHECK(contains(image_refusal(png(8192, 8192, 8, 2, stored("x"))),
                    "no more pixels than such a file can hold"));
-    refusal(png(0, 1, 8, 2, stored("x")));
-    refusal(png(0xFFFFFFFF, 0xFFFFFFFF, 8, 2, stored("x")));
-    CHECK(contains(refusal(png(100, 100, 8, 2, stored(raw("\0\1\2")))), "broken image"));
+    image_refusal(png(0, 1, 8, 2, stored("x")));
+    image_refusal(png(0xFFFFFFFF, 0xFFFFFFFF, 8, 2, stored("x")));
+    CHECK(contains(image_refusal(png(100, 100, 8, 2, stored(raw("\0\1\2")))), "broken image"));
 }
 
 TEST_CASE("image: a bomb is refused before it fills the memory") {
@@ -163,7 +163,7 @@ TEST_CASE("image: a bomb is refused before it fills the memory") {
     const auto file = png(1, 1, 8, 2, packed);
     CHECK(file.size() < 1'100'000);
     const auto before = peak_memory_mib();
-    CHECK(contains(refusal(file), "broken image (Out of memory)"));
+    CHECK(contains(image_refusal(file), "broken image (Out of memory)"));
     CHECK(peak_memory_mib() - before < 300);
 }
 

@@ -8,7 +8,7 @@ using namespace latent;
 
 namespace {
 
-std::string refusal(const std::string& text) {
+std::string json_refusal(const std::string& text) {
     const auto message = message_of([&] { static_cast<void>(parse_json("a.json", text)); });
     CHECK(message.starts_with("a.json: got "));
     CHECK_FALSE(contains(message, "\n"));
@@ -26,18 +26,19 @@ TEST_CASE("json: what RFC 8259 allows is read") {
 }
 
 TEST_CASE("json: what it does not allow is refused in one line") {
-    CHECK(contains(refusal(""), "strict JSON"));
+    CHECK(contains(json_refusal(""), "strict JSON"));
     for (const auto* text : {"{", "{\"a\":1,}", "[1] x", "{a:1}", "[01]", "[NaN]", "[Infinity]",
                              "// c\n1", "[1e]", "\"\\ud800\"", "\"a\nb\"", "'a'", "[1e999]"}) {
         CAPTURE(text);
-        CHECK(contains(refusal(text), "no valid JSON"));
+        CHECK(contains(json_refusal(text), "no valid JSON"));
     }
-    CHECK(contains(refusal("\xEF\xBB\xBF{}"), "byte order mark"));
-    CHECK(contains(refusal(std::string("{}\0x", 4)), "NUL"));
-    CHECK(contains(refusal("\"\xFF\""), "no valid JSON"));
-    CHECK(contains(refusal(R"({"a":1,"b":2,"a":3})"), "duplicate: the key \"a\""));
-    CHECK(contains(refusal(R"([{"x":{"y":1,"y":1}}])"), "duplicate"));
-    CHECK(contains(refusal(std::string(200, '[') + std::string(200, ']')), "deeper than 128"));
-    CHECK(contains(refusal(std::string(1'000'000, '[')), "deeper than 128"));
-    CHECK(refusal("{\"" + std::string(1'000'000, 'x')).size() < 400);
+    CHECK(contains(json_refusal("\xEF\xBB\xBF{}"), "byte order mark"));
+    CHECK(contains(json_refusal(std::string("{}\0x", 4)), "NUL"));
+    CHECK(contains(json_refusal("\"\xFF\""), "no valid JSON"));
+    CHECK(contains(json_refusal(R"({"a":1,"b":2,"a":3})"), "duplicate: the key \"a\""));
+    CHECK(contains(json_refusal(R"([{"x":{"y":1,"y":1}}])"), "duplicate"));
+    CHECK(contains(json_refusal(std::string(200, '[') + std::string(200, ']')),
+                   "deeper than 128"));
+    CHECK(contains(json_refusal(std::string(1'000'000, '[')), "deeper than 128"));
+    CHECK(json_refusal("{\"" + std::string(1'000'000, 'x')).size() < 400);
 }

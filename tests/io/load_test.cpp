@@ -211,20 +211,20 @@ TEST_CASE("files that are no pair are told apart", "[load]") {
 
 TEST_CASE("what is no network is refused with its path", "[load]") {
     const TemporaryFolder folder;
-    const auto refusal = [&](const std::filesystem::path& path) {
+    const auto load_refusal = [&](const std::filesystem::path& path) {
         const auto text = message_of([&] { (void)load_autoencoder_tiny(path); });
         CHECK(text.starts_with(path.string() + ": got "));
         return text;
     };
-    CHECK(contains(refusal(folder.path()), "a folder without weights"));
-    CHECK(contains(refusal(folder / "none"), "no file of that name"));
+    CHECK(contains(load_refusal(folder.path()), "a folder without weights"));
+    CHECK(contains(load_refusal(folder / "none"), "no file of that name"));
     write_text(folder / "empty", "");
-    CHECK(contains(refusal(folder / "empty"), "an empty file"));
+    CHECK(contains(load_refusal(folder / "empty"), "an empty file"));
     const Tensor<Cpu<float>> tensor({2, 2});
     save_safetensors(folder / "other", {{"linear.weight", tensor}});
-    CHECK(contains(refusal(folder / "other"), "a tensor named \"linear.weight\""));
+    CHECK(contains(load_refusal(folder / "other"), "a tensor named \"linear.weight\""));
     save_safetensors(folder / "nothing", {});
-    CHECK(contains(refusal(folder / "nothing"), "no tensors"));
+    CHECK(contains(load_refusal(folder / "nothing"), "no tensors"));
     // Names of a side, shapes of none.
     const Tensor<Cpu<float>> hollow(Shape{0, 3, 3, 3});
     save_safetensors(folder / "hollow", {{"0.weight", hollow}, {"1.weight", hollow}});

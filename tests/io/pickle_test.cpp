@@ -24,7 +24,7 @@ struct Loaded {
     }
 };
 
-std::string refusal(const std::string& bytes) {
+std::string pickle_refusal(const std::string& bytes) {
     const auto message = message_of(
         [&] { static_cast<void>(read_pickle("p", std::as_bytes(std::span(bytes)))); });
     CHECK(message.starts_with("p: got "));
@@ -131,32 +131,33 @@ TEST_CASE("pickle: dictionaries that are made by calls") {
 }
 
 TEST_CASE("pickle: what is no pickle is refused where it stands") {
-    CHECK(contains(refusal(""), "without STOP"));
-    CHECK(contains(refusal("."), "empty stack"));
-    CHECK(contains(refusal(raw("\x80\x06.")), "protocol above 5"));
-    CHECK(contains(refusal(raw("\x80\x02K\x01")), "without STOP"));
-    CHECK(contains(refusal(raw("X\xFF\xFF\xFF\xFF"
-                               "a.")),
+    CHECK(contains(pickle_refusal(""), "without STOP"));
+    CHECK(contains(pickle_refusal("."), "empty stack"));
+    CHECK(contains(pickle_refusal(raw("\x80\x06.")), "protocol above 5"));
+    CHECK(contains(pickle_refusal(raw("\x80\x02K\x01")), "without STOP"));
+    CHECK(contains(pickle_refusal(raw("X\xFF\xFF\xFF\xFF"
+                                      "a.")),
                    "length of 4294967295 bytes with 2 left"));
-    CHECK(contains(refusal(raw("\x8D\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
-                               "a.")),
+    CHECK(contains(pickle_refusal(raw("\x8D\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
+                                      "a.")),
                    "18446744073709551615"));
-    CHECK(contains(refusal(raw("\x8B\xFF\xFF\xFF\x7F.")), "length of"));
-    CHECK(contains(refusal(raw("X\x01\0\0\0\xFF.")), "UTF-8"));
-    CHECK(contains(refusal(raw("h\x05.")), "memo index 5"));
-    CHECK(contains(refusal(raw("j\xFF\xFF\xFF\xFF.")), "memo index 4294967295"));
-    CHECK(contains(refusal("t."), "no mark"));
-    CHECK(contains(refusal(raw("(0.")), "empty stack"));
-    CHECK(contains(refusal(raw("K\x01(.")), "empty stack")); // below a mark is out of reach
-    CHECK(contains(refusal(raw("}(K\x01u.")), "key without a value"));
-    CHECK(contains(refusal(raw("K\x01K\x02"
-                               "a.")),
+    CHECK(contains(pickle_refusal(raw("\x8B\xFF\xFF\xFF\x7F.")), "length of"));
+    CHECK(contains(pickle_refusal(raw("X\x01\0\0\0\xFF.")), "UTF-8"));
+    CHECK(contains(pickle_refusal(raw("h\x05.")), "memo index 5"));
+    CHECK(contains(pickle_refusal(raw("j\xFF\xFF\xFF\xFF.")), "memo index 4294967295"));
+    CHECK(contains(pickle_refusal("t."), "no mark"));
+    CHECK(contains(pickle_refusal(raw("(0.")), "empty stack"));
+    CHECK(contains(pickle_refusal(raw("K\x01(.")),
+                   "empty stack")); // below a mark is out of reach
+    CHECK(contains(pickle_refusal(raw("}(K\x01u.")), "key without a value"));
+    CHECK(contains(pickle_refusal(raw("K\x01K\x02"
+                                      "a.")),
                    "holds none"));
-    CHECK(contains(refusal(raw("]K\x01K\x02s.")), "holds none"));
-    CHECK(contains(refusal("cos\nsystem"), "without an end"));
-    CHECK(contains(refusal(raw("K\x01K\x02\x93.")), "no string"));
+    CHECK(contains(pickle_refusal(raw("]K\x01K\x02s.")), "holds none"));
+    CHECK(contains(pickle_refusal("cos\nsystem"), "without an end"));
+    CHECK(contains(pickle_refusal(raw("K\x01K\x02\x93.")), "no string"));
     for (const auto* opcode : {"i", "o", "P", "I1\n.", "\x82\x01.", "\x97.", "\x96", "\xFF"}) {
-        CHECK(contains(refusal(opcode), "the opcode 0x"));
+        CHECK(contains(pickle_refusal(opcode), "the opcode 0x"));
     }
 }
 
@@ -164,7 +165,7 @@ TEST_CASE("pickle: bombs cost no more than their bytes") {
     // 100,000 tuples one in the other, and as many marks.
     Loaded deep(")" + std::string(100'000, '\x85') + ".");
     CHECK(deep.pickle.nodes.size() == 100'001);
-    CHECK(contains(refusal(std::string(1'000'000, '(')), "without STOP"));
+    CHECK(contains(pickle_refusal(std::string(1'000'000, '(')), "without STOP"));
     // Ten times ten times ... references: nothing is copied.
     std::string laughs = "]\x94";
     for (int level = 0; level < 60; ++level) {
@@ -179,7 +180,7 @@ TEST_CASE("pickle: bombs cost no more than their bytes") {
     many += raw("eq\x01"
                 "0");
     for (int i = 0; i < 1000; ++i) many += raw("ccollections\nOrderedDict\nh\x01\x85R0");
-    CHECK(contains(refusal(many + "N."), "too many dictionaries"));
+    CHECK(contains(pickle_refusal(many + "N."), "too many dictionaries"));
 }
 
 TEST_CASE("pickle: one cut anywhere is refused") {
@@ -187,6 +188,6 @@ TEST_CASE("pickle: one cut anywhere is refused") {
         {{"a", pickle_tensor(pickle_storage("FloatStorage", "0", 4), 0, {2, 2}, {2, 1})}}));
     CHECK(Loaded(whole).root().kind == Kind::dictionary);
     for (std::size_t length = 0; length < whole.size(); ++length) {
-        refusal(whole.substr(0, length));
+        pickle_refusal(whole.substr(0, length));
     }
 }

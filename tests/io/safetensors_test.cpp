@@ -9,7 +9,7 @@ using namespace latent::test;
 
 namespace {
 
-std::string refusal_of(const std::string& file) {
+std::string safetensors_refusal_of(const std::string& file) {
     const auto message =
         message_of([&] { static_cast<void>(checkpoint_of(file, "made.safetensors")); });
     CHECK(message.starts_with("made.safetensors: got "));
@@ -18,9 +18,9 @@ std::string refusal_of(const std::string& file) {
     return message;
 }
 
-std::string refusal(std::string_view header, std::size_t data) {
+std::string safetensors_refusal(std::string_view header, std::size_t data) {
     CAPTURE(header);
-    return refusal_of(safetensors_file(header, std::string(data, '\0')));
+    return safetensors_refusal_of(safetensors_file(header, std::string(data, '\0')));
 }
 
 std::string entry(const std::string& fields) { return "{\"a\":{" + fields + "}}"; }
@@ -69,60 +69,70 @@ TEST_CASE("safetensors: names are opaque") {
 
 TEST_CASE("safetensors: lies about the header's length") {
     for (std::size_t size = 0; size < 8; ++size) {
-        CHECK(contains(refusal_of(std::string(size, '\1')), std::to_string(size) + " bytes"));
+        CHECK(contains(safetensors_refusal_of(std::string(size, '\1')),
+                       std::to_string(size) + " bytes"));
     }
-    CHECK(contains(refusal_of(little<std::uint64_t>(100'000'001) + "{}"), "at most 100000000"));
-    CHECK(contains(refusal_of(little(~std::uint64_t{0}) + "{}"), "at most 100000000"));
-    CHECK(contains(refusal_of(little<std::uint64_t>(3) + "{}"), "cut short"));
-    CHECK(contains(refusal_of(little<std::uint64_t>(99'999'999) + "{}"), "cut short"));
-    CHECK(contains(refusal_of(little<std::uint64_t>(0)), "no valid JSON"));
+    CHECK(contains(safetensors_refusal_of(little<std::uint64_t>(100'000'001) + "{}"),
+                   "at most 100000000"));
+    CHECK(contains(safetensors_refusal_of(little(~std::uint64_t{0}) + "{}"),
+                   "at most 100000000"));
+    CHECK(contains(safetensors_refusal_of(little<std::uint64_t>(3) + "{}"), "cut short"));
+    CHECK(contains(safetensors_refusal_of(little<std::uint64_t>(99'999'999) + "{}"),
+                   "cut short"));
+    CHECK(contains(safetensors_refusal_of(little<std::uint64_t>(0)), "no valid JSON"));
 }
 
 TEST_CASE("safetensors: a header that is no strict JSON object") {
     for (const auto* header :
          {"", "{", "{}x", "{\"a\":}", "{'a':1}", "{}//", "{\"a\":NaN}", "{,}"}) {
-        CHECK(contains(refusal(header, 0), "no valid JSON"));
+        CHECK(contains(safetensors_refusal(header, 0), "no valid JSON"));
     }
     for (const auto* header : {"[]", "1", "\"a\"", "null", "true", "-1", "1.5"}) {
-        CHECK(contains(refusal(header, 0), "a JSON object"));
+        CHECK(contains(safetensors_refusal(header, 0), "a JSON object"));
     }
-    CHECK(contains(refusal("\xEF\xBB\xBF{}", 0), "byte order mark"));
-    CHECK(contains(refusal(raw("{}\0"), 0), "NUL"));
-    CHECK(contains(refusal("{\"\xFF\":1}", 0), "UTF-8"));
-    CHECK(contains(refusal(std::string(1'000'000, '['), 0), "a JSON object"));
+    CHECK(contains(safetensors_refusal("\xEF\xBB\xBF{}", 0), "byte order mark"));
+    CHECK(contains(safetensors_refusal(raw("{}\0"), 0), "NUL"));
+    CHECK(contains(safetensors_refusal("{\"\xFF\":1}", 0), "UTF-8"));
+    CHECK(contains(safetensors_refusal(std::string(1'000'000, '['), 0), "a JSON object"));
     std::string deep = "{\"a\":";
     for (int i = 0; i < 100'000; ++i) deep += "{\"a\":";
-    CHECK(contains(refusal_of(safetensors_file(deep, "")), "dtype, shape and data_offsets"));
+    CHECK(contains(safetensors_refusal_of(safetensors_file(deep, "")),
+                   "dtype, shape and data_offsets"));
 }
 
 TEST_CASE("safetensors: entries that are none") {
     const std::string good = R"("dtype":"U8","shape":[2],"data_offsets":[0,2])";
     CHECK(checkpoint_of(safetensors_file(entry(good), "ab")).find("a") != nullptr);
 
-    CHECK(contains(refusal(R"({"a":1})", 0), "an object with dtype"));
-    CHECK(contains(refusal(R"({"a":[]})", 0), "an object with dtype"));
-    CHECK(contains(refusal(R"({"a":null})", 0), "an object with dtype"));
-    CHECK(contains(refusal(entry(""), 0), "without one of them"));
-    CHECK(contains(refusal(entry(R"("shape":[2],"data_offsets":[0,2])"), 2), "without one"));
-    CHECK(contains(refusal(entry(R"("dtype":"U8","data_offsets":[0,2])"), 2), "without one"));
-    CHECK(contains(refusal(entry(R"("dtype":"U8","shape":[2])"), 2), "without one"));
-    CHECK(contains(refusal(entry(good + R"(,"dtype":"U8")"), 2), "duplicate"));
-    CHECK(contains(refusal(entry(good + R"(,"more":1)"), 2), "the field \"more\""));
-    CHECK(contains(refusal("{\"a\":{" + good + "},\"a\":{" + good + "}}", 2), "no hole"));
-    CHECK(contains(refusal(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},)"
-                           R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})",
-                           0),
-                   "duplicate"));
+    CHECK(contains(safetensors_refusal(R"({"a":1})", 0), "an object with dtype"));
+    CHECK(contains(safetensors_refusal(R"({"a":[]})", 0), "an object with dtype"));
+    CHECK(contains(safetensors_refusal(R"({"a":null})", 0), "an object with dtype"));
+    CHECK(contains(safetensors_refusal(entry(""), 0), "without one of them"));
+    CHECK(contains(safetensors_refusal(entry(R"("shape":[2],"data_offsets":[0,2])"), 2),
+                   "without one"));
+    CHECK(contains(safetensors_refusal(entry(R"("dtype":"U8","data_offsets":[0,2])"), 2),
+                   "without one"));
+    CHECK(
+        contains(safetensors_refusal(entry(R"("dtype":"U8","shape":[2])"), 2), "without one"));
+    CHECK(contains(safetensors_refusal(entry(good + R"(,"dtype":"U8")"), 2), "duplicate"));
+    CHECK(contains(safetensors_refusal(entry(good + R"(,"more":1)"), 2), "the field \"more\""));
+    CHECK(contains(safetensors_refusal("{\"a\":{" + good + "},\"a\":{" + good + "}}", 2),
+                   "no hole"));
+    CHECK(
+        contains(safetensors_refusal(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},)"
+                                     R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})",
+                                     0),
+                 "duplicate"));
     for (const auto* dtype : {"\"F128\"", "\"u8\"", "\"\"", "\"U8 \""}) {
         CHECK(contains(
-            refusal(entry(std::string(R"("shape":[2],"data_offsets":[0,2],"dtype":)") + dtype),
-                    2),
+            safetensors_refusal(
+                entry(std::string(R"("shape":[2],"data_offsets":[0,2],"dtype":)") + dtype), 2),
             "dtype of safetensors"));
     }
     for (const auto* dtype : {"1", "null", "[]", "{}"}) {
         CHECK(contains(
-            refusal(entry(std::string(R"("shape":[2],"data_offsets":[0,2],"dtype":)") + dtype),
-                    2),
+            safetensors_refusal(
+                entry(std::string(R"("shape":[2],"data_offsets":[0,2],"dtype":)") + dtype), 2),
             "as dtype"));
     }
     for (const auto* shape :
@@ -130,8 +140,8 @@ TEST_CASE("safetensors: entries that are none") {
           "[[2]]", "[{}]", "{}", "[9223372036854775808]", "[18446744073709551616]"}) {
         CAPTURE(shape);
         CHECK(contains(
-            refusal(entry(std::string(R"("dtype":"U8","data_offsets":[0,2],"shape":)") + shape),
-                    2),
+            safetensors_refusal(
+                entry(std::string(R"("dtype":"U8","data_offsets":[0,2],"shape":)") + shape), 2),
             "in the shape"));
     }
     for (const auto* offsets :
@@ -139,25 +149,29 @@ TEST_CASE("safetensors: entries that are none") {
           "[[0,2]]", "{}", "[0,18446744073709551616]"}) {
         CAPTURE(offsets);
         CHECK(contains(
-            refusal(entry(std::string(R"("dtype":"U8","shape":[2],"data_offsets":)") + offsets),
-                    2),
+            safetensors_refusal(
+                entry(std::string(R"("dtype":"U8","shape":[2],"data_offsets":)") + offsets), 2),
             "data_offsets"));
     }
     for (const auto* metadata :
          {"1", "[]", "\"a\"", "{\"a\":1}", "{\"a\":null}", "{\"a\":{}}"}) {
         CAPTURE(metadata);
-        CHECK(contains(refusal(std::string("{\"__metadata__\":") + metadata + "}", 0),
-                       "__metadata__"));
+        CHECK(
+            contains(safetensors_refusal(std::string("{\"__metadata__\":") + metadata + "}", 0),
+                     "__metadata__"));
     }
-    CHECK(contains(refusal(R"({"__metadata__":{"a":"1","a":"2"}})", 0), "duplicate"));
-    CHECK(contains(refusal(R"({"__metadata__":{},"__metadata__":{}})", 0), "duplicate"));
+    CHECK(
+        contains(safetensors_refusal(R"({"__metadata__":{"a":"1","a":"2"}})", 0), "duplicate"));
+    CHECK(contains(safetensors_refusal(R"({"__metadata__":{},"__metadata__":{}})", 0),
+                   "duplicate"));
 }
 
 TEST_CASE("safetensors: holes, overlaps, lies about sizes, bytes too few and too many") {
     const auto two = [](const char* a, const char* b, std::size_t data) {
-        return refusal(std::string(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":)") + a +
-                           R"(},"b":{"dtype":"U8","shape":[2],"data_offsets":)" + b + "}}",
-                       data);
+        return safetensors_refusal(
+            std::string(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":)") + a +
+                R"(},"b":{"dtype":"U8","shape":[2],"data_offsets":)" + b + "}}",
+            data);
     };
     CHECK(contains(two("[0,2]", "[3,5]", 5), "begin at 2")); // a hole
     CHECK(contains(two("[1,3]", "[3,5]", 5), "begin at 0")); // a hole in front
@@ -170,9 +184,9 @@ TEST_CASE("safetensors: holes, overlaps, lies about sizes, bytes too few and too
     CHECK(contains(two("[0,18446744073709551615]", "[2,4]", 4), "cut short"));
     const auto one = [](const char* type, const char* shape, const char* offsets,
                         std::size_t data) {
-        return refusal(entry(std::string("\"dtype\":\"") + type + "\",\"shape\":" + shape +
-                             ",\"data_offsets\":" + offsets),
-                       data);
+        return safetensors_refusal(entry(std::string("\"dtype\":\"") + type + "\",\"shape\":" +
+                                         shape + ",\"data_offsets\":" + offsets),
+                                   data);
     };
     CHECK(contains(one("F32", "[2]", "[0,7]", 7), "7 bytes for tensor \"a\", expected 8"));
     CHECK(contains(one("F32", "[3]", "[0,8]", 8), "expected 12"));
@@ -183,19 +197,20 @@ TEST_CASE("safetensors: holes, overlaps, lies about sizes, bytes too few and too
     const auto four_bits = entry(R"("dtype":"F4","shape":[4],"data_offsets":[0,2])");
     CHECK(checkpoint_of(safetensors_file(four_bits, "ab")).find("a") != nullptr);
     // An empty tensor may stand between two others, not inside of one.
-    CHECK(contains(refusal(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
-                           R"("b":{"dtype":"U8","shape":[0],"data_offsets":[2,2]}})",
-                           4),
-                   "begin at 4"));
+    CHECK(
+        contains(safetensors_refusal(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
+                                     R"("b":{"dtype":"U8","shape":[0],"data_offsets":[2,2]}})",
+                                     4),
+                 "begin at 4"));
 }
 
 TEST_CASE("safetensors: a file cut anywhere is refused") {
     const auto file = safetensors_file(
         R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", std::string(8, 'x'));
     for (std::size_t length = 0; length < file.size(); ++length) {
-        refusal_of(file.substr(0, length));
+        safetensors_refusal_of(file.substr(0, length));
     }
-    refusal_of(file + "x");
+    safetensors_refusal_of(file + "x");
 }
 
 TEST_CASE("save_safetensors: deterministic, aligned, and read back bit for bit") {

@@ -20,17 +20,17 @@ TEST_CASE("tensor_info: products and sums that a file claims are checked") {
 }
 
 TEST_CASE("tensor_info: shapes that a file claims") {
-    const auto refusal = [](const std::vector<std::int64_t>& dims) {
+    const auto tensor_info_refusal = [](const std::vector<std::int64_t>& dims) {
         return message_of([&] { static_cast<void>(detail::claimed_shape("f", "t\n", dims)); });
     };
     constexpr auto largest = std::numeric_limits<std::int64_t>::max();
     CHECK(detail::claimed_shape("f", "t", {2, 3}) == Shape{2, 3});
     CHECK(detail::claimed_shape("f", "t", {}).numel() == 1);
     CHECK(detail::claimed_shape("f", "t", {largest, largest, 0}).numel() == 0);
-    CHECK(contains(refusal({2, -1}),
+    CHECK(contains(tensor_info_refusal({2, -1}),
                    "f: got shape [2, -1] of tensor \"t\\n\", expected dimensions"));
-    CHECK(contains(refusal({largest, 2}), "below 2^63"));
-    CHECK(refusal(std::vector<std::int64_t>(100'000, 7)).size() < 300);
+    CHECK(contains(tensor_info_refusal({largest, 2}), "below 2^63"));
+    CHECK(tensor_info_refusal(std::vector<std::int64_t>(100'000, 7)).size() < 300);
 }
 
 TEST_CASE("tensor_info: every name once") {

@@ -11,7 +11,7 @@ namespace {
 
 const std::string four_floats = little_all<float>({1, 2, 3, 4});
 
-std::string refusal_of(const std::string& file) {
+std::string torch_file_refusal_of(const std::string& file) {
     const auto message = message_of([&] { static_cast<void>(checkpoint_of(file, "made.pt")); });
     CHECK(message.starts_with("made.pt: got "));
     CHECK(message.size() < 600);
@@ -19,9 +19,9 @@ std::string refusal_of(const std::string& file) {
     return message;
 }
 
-/// The refusal of a file whose one tensor "a" is this pickle, over storage "0" of four floats.
-std::string refusal(const std::string& value) {
-    return refusal_of(
+/// The torch_file_refusal of a file whose one tensor "a" is this pickle, over storage "0" of four floats.
+std::string torch_file_refusal(const std::string& value) {
+    return torch_file_refusal_of(
         torch_file(whole_pickle(pickle_dictionary({{"a", value}})), {{"0", four_floats}}));
 }
 
@@ -95,8 +95,8 @@ TEST_CASE("torch zip: bytes in the other order") {
           std::vector<double>{3, 4});
     CHECK(values_of(checkpoint_of(torch_file(pickle, storages, "")), "a") ==
           std::vector<double>{1, 512});
-    CHECK(
-        contains(refusal_of(torch_file(pickle, storages, "middle")), "byte order \"middle\""));
+    CHECK(contains(torch_file_refusal_of(torch_file(pickle, storages, "middle")),
+                   "byte order \"middle\""));
 }
 
 TEST_CASE("torch zip: nested dictionaries, wrappers, cycles") {
@@ -124,7 +124,7 @@ TEST_CASE("torch zip: nested dictionaries, wrappers, cycles") {
                                    {"b", "h\x01"}})) == Names{"a.x", "b.x"});
     CHECK(names("}q\x01(" + pickle_text("me") + "h\x01" + pickle_text("t") + tensor + "u") ==
           Names{"t"});
-    CHECK(contains(refusal_of(torch_file(
+    CHECK(contains(torch_file_refusal_of(torch_file(
                        whole_pickle(pickle_dictionary(
                            {{"a.b", tensor}, {"a", pickle_dictionary({{"b", tensor}})}})),
                        {{"0", four_floats}})),
@@ -138,7 +138,7 @@ TEST_CASE("torch zip: dictionaries that share each other to no end") {
         const std::string get = std::string("h") + static_cast<char>(level);
         pickle = pickle + "}(" + pickle_text("a") + get + pickle_text("b") + get + "u\x94";
     }
-    CHECK(contains(refusal_of(torch_file(whole_pickle(pickle), {})),
+    CHECK(contains(torch_file_refusal_of(torch_file(whole_pickle(pickle), {})),
                    "share each other too often"));
     // A hundred thousand, one inside of the other, are no trouble.
     std::string deep, end;
@@ -146,14 +146,15 @@ TEST_CASE("torch zip: dictionaries that share each other to no end") {
         deep += "}(" + pickle_text("k");
         end += "u";
     }
-    CHECK(contains(refusal_of(torch_file(whole_pickle(deep + pickle_integer(1) + end), {})),
-                   "without tensors"));
+    CHECK(contains(
+        torch_file_refusal_of(torch_file(whole_pickle(deep + pickle_integer(1) + end), {})),
+        "without tensors"));
 }
 
 TEST_CASE("torch zip: tensors that reach beyond their storage") {
     const auto view = [](std::int64_t offset, const std::vector<std::int64_t>& size,
                          const std::vector<std::int64_t>& stride) {
-        return refusal(pickle_tensor(floats(), offset, size, stride));
+        return torch_file_refusal(pickle_tensor(floats(), offset, size, stride));
     };
     constexpr auto huge = std::numeric_limits<std::int64_t>::max();
     CHECK(contains(view(0, {5}, {1}), "beyond the end"));
@@ -171,56 +172,66 @@ TEST_CASE("torch zip: tensors that reach beyond their storage") {
     CHECK(contains(view(0, {2, 2}, {1}), "one for each"));
     CHECK(contains(view(0, std::vector<std::int64_t>(65, 1), std::vector<std::int64_t>(65, 1)),
                    "at most 64"));
+    CHECK(contains(torch_file_refusal(pickle_tensor(floats(5), 0, {1}, {1})),
+                   "storage \"0\" of 16 bytes"));
+    CHECK(contains(torch_file_refusal(pickle_tensor(floats(3), 0, {1}, {1})),
+                   "storage \"0\" of 16 bytes"));
     CHECK(
-        contains(refusal(pickle_tensor(floats(5), 0, {1}, {1})), "storage \"0\" of 16 bytes"));
-    CHECK(
-        contains(refusal(pickle_tensor(floats(3), 0, {1}, {1})), "storage \"0\" of 16 bytes"));
-    CHECK(contains(refusal(pickle_tensor(floats(-4), 0, {1}, {1})), "storage \"0\""));
-    CHECK(contains(refusal(pickle_tensor(floats(huge), 0, {1}, {1})), "storage \"0\""));
-    CHECK(contains(
-        refusal(pickle_tensor(pickle_storage("FloatStorage", "../../1", 4), 0, {1}, {1})),
-        "no record for storage \"../../1\""));
+        contains(torch_file_refusal(pickle_tensor(floats(-4), 0, {1}, {1})), "storage \"0\""));
+    CHECK(contains(torch_file_refusal(pickle_tensor(floats(huge), 0, {1}, {1})),
+                   "storage \"0\""));
+    CHECK(contains(torch_file_refusal(pickle_tensor(
+                       pickle_storage("FloatStorage", "../../1", 4), 0, {1}, {1})),
+                   "no record for storage \"../../1\""));
 }
 
 TEST_CASE("torch zip: parts that are not what they should be") {
-    CHECK(contains(refusal(pickle_tensor("N", 0, {1}, {1})),
+    CHECK(contains(torch_file_refusal(pickle_tensor("N", 0, {1}, {1})),
                    "None for tensor \"a\", expected a storage"));
+    CHECK(contains(torch_file_refusal(pickle_tensor(
+                       "cos\nsystem\n" + pickle_text("ls") + "\x85R", 0, {1}, {1})),
+                   "expected a storage"));
+    CHECK(contains(torch_file_refusal(pickle_tensor(pickle_text("x") + "Q", 0, {1}, {1})),
+                   "identity"));
     CHECK(contains(
-        refusal(pickle_tensor("cos\nsystem\n" + pickle_text("ls") + "\x85R", 0, {1}, {1})),
-        "expected a storage"));
-    CHECK(contains(refusal(pickle_tensor(pickle_text("x") + "Q", 0, {1}, {1})), "identity"));
-    CHECK(contains(refusal(pickle_tensor(pickle_storage("QInt8Storage", "0", 16), 0, {1}, {1})),
-                   "torch.QInt8Storage"));
-    CHECK(contains(refusal(pickle_tensor("(" + pickle_text("storage") + "cos\nsystem\n" +
-                                             pickle_text("0") + pickle_text("cpu") +
-                                             pickle_integer(4) + "tQ",
-                                         0, {1}, {1})),
+        torch_file_refusal(pickle_tensor(pickle_storage("QInt8Storage", "0", 16), 0, {1}, {1})),
+        "torch.QInt8Storage"));
+    CHECK(contains(torch_file_refusal(pickle_tensor(
+                       "(" + pickle_text("storage") + "cos\nsystem\n" + pickle_text("0") +
+                           pickle_text("cpu") + pickle_integer(4) + "tQ",
+                       0, {1}, {1})),
                    "os.system"));
-    CHECK(contains(refusal("ctorch._utils\n_rebuild_tensor_v2\n)R"), "too few arguments"));
-    CHECK(contains(refusal("ctorch._utils\n_rebuild_tensor_v2\nNR"), "too few arguments"));
-    CHECK(contains(refusal("ctorch._utils\n_rebuild_sparse_tensor\n)R"),
+    CHECK(contains(torch_file_refusal("ctorch._utils\n_rebuild_tensor_v2\n)R"),
+                   "too few arguments"));
+    CHECK(contains(torch_file_refusal("ctorch._utils\n_rebuild_tensor_v2\nNR"),
+                   "too few arguments"));
+    CHECK(contains(torch_file_refusal("ctorch._utils\n_rebuild_sparse_tensor\n)R"),
                    "torch._utils._rebuild_sparse_tensor"));
     const auto two = pickle_dictionary(
         {{"a", pickle_tensor(floats(), 0, {1}, {1})},
          {"b", pickle_tensor(pickle_storage("IntStorage", "0", 4), 0, {1}, {1})}});
-    CHECK(contains(refusal_of(torch_file(whole_pickle(two), {{"0", four_floats}})),
+    CHECK(contains(torch_file_refusal_of(torch_file(whole_pickle(two), {{"0", four_floats}})),
                    "two descriptions"));
 }
 
 TEST_CASE("torch zip: archives that hold no checkpoint") {
     const auto pickle = whole_pickle("}");
-    CHECK(contains(refusal_of(torch_file(pickle, {})), "without tensors"));
-    CHECK(contains(refusal_of(torch_file(whole_pickle("K\x01"), {})),
+    CHECK(contains(torch_file_refusal_of(torch_file(pickle, {})), "without tensors"));
+    CHECK(contains(torch_file_refusal_of(torch_file(whole_pickle("K\x01"), {})),
                    "an integer without tensors"));
-    CHECK(contains(refusal_of(zip_bytes({{"readme", "hello"}})), "data.pkl"));
-    CHECK(contains(refusal_of(zip_bytes({{"a/data.pkl", pickle}, {"b/data.pkl", pickle}})),
-                   "two records"));
-    CHECK(contains(refusal_of(zip_bytes({{"a/data.pkl", pickle}, {"a/code/x.py", ""}})),
-                   "TorchScript"));
-    CHECK(contains(refusal_of(zip_bytes({{"a/data.pkl", "no pickle"}})), "opcode"));
-    CHECK(contains(refusal_of(zip_bytes({{"a/data.pkl", pickle, 0, 8}})), "compressed"));
-    CHECK(contains(refusal_of("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."),
-                   "before version 1.6"));
+    CHECK(contains(torch_file_refusal_of(zip_bytes({{"readme", "hello"}})), "data.pkl"));
+    CHECK(contains(
+        torch_file_refusal_of(zip_bytes({{"a/data.pkl", pickle}, {"b/data.pkl", pickle}})),
+        "two records"));
+    CHECK(contains(
+        torch_file_refusal_of(zip_bytes({{"a/data.pkl", pickle}, {"a/code/x.py", ""}})),
+        "TorchScript"));
+    CHECK(contains(torch_file_refusal_of(zip_bytes({{"a/data.pkl", "no pickle"}})), "opcode"));
+    CHECK(contains(torch_file_refusal_of(zip_bytes({{"a/data.pkl", pickle, 0, 8}})),
+                   "compressed"));
+    CHECK(contains(
+        torch_file_refusal_of("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."),
+        "before version 1.6"));
 }
 
 TEST_CASE("torch zip: a file cut anywhere is refused") {
@@ -229,6 +240,6 @@ TEST_CASE("torch zip: a file cut anywhere is refused") {
         {{"0", four_floats}});
     CHECK(values_of(checkpoint_of(file), "a").size() == 4);
     for (std::size_t length = 0; length < file.size(); ++length) {
-        refusal_of(file.substr(0, length));
+        torch_file_refusal_of(file.substr(0, length));
     }
 }
