@@ -19,7 +19,7 @@ std::string torch_file_refusal_of(const std::string& file) {
     return message;
 }
 
-/// The torch_file_refusal of a file whose one tensor "a" is this pickle, over storage "0" of four floats.
+/// What refuses a file whose one tensor "a" is this pickle, over storage "0" of four floats.
 std::string torch_file_refusal(const std::string& value) {
     return torch_file_refusal_of(
         torch_file(whole_pickle(pickle_dictionary({{"a", value}})), {{"0", four_floats}}));
