@@ -27,8 +27,16 @@ struct RunOptions {
 
 /// latent inspect PATH: what a file holds.
 struct Inspect {
-    std::string path;
+    std::string path, tensor;
     bool json = false;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
+/// latent convert IN OUT: a checkpoint of any kind as one safetensors file.
+struct Convert {
+    std::string in, out, dtype;
 
     void add_to(CLI::App& app);
     void run() const;

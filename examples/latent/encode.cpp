@@ -4,7 +4,7 @@
 #include "network.hpp"
 
 #include <latent/io/image.hpp>
-#include <latent/io/safetensors.hpp>
+#include <latent/io/safetensors_writer.hpp>
 #include <latent/pipelines/image.hpp>
 
 #include <CLI/CLI.hpp>

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <latent/io/checkpoint.hpp>
+#include <latent/io/npy.hpp>
+#include <latent/io/safetensors_writer.hpp>
 #include <latent/io/system.hpp>
 #include <latent/io/text.hpp>
 #include <latent/tensor/devices.hpp>
@@ -112,6 +114,15 @@ choose_tensor(const Checkpoint& file, const std::string& key, std::string_view u
              "finite numbers");
     }
     return {where, std::move(tensor), file.metadata()};
+}
+
+/// Writes the tensor: a .npy holds it alone, a safetensors file under that name, with the
+/// strings.
+inline void write_tensor(const std::filesystem::path& path, const std::string& name,
+                         const Tensor<Cpu<float>>& tensor,
+                         const std::map<std::string, std::string>& metadata = {}) {
+    if (extension(path) == ".npy") return save_npy(path, {name, tensor});
+    save_safetensors(path, {{name, tensor}}, metadata);
 }
 
 } // namespace latent::command

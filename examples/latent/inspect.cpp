@@ -8,8 +8,10 @@
 #include <latent/io/image.hpp>
 #include <latent/io/json.hpp>
 #include <latent/io/load.hpp>
+#include <latent/io/model_files.hpp>
 #include <latent/io/system.hpp>
 #include <latent/io/text.hpp>
+#include <latent/tensor/print.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -86,28 +88,58 @@ void inspect_checkpoint(const Checkpoint& file, bool json) {
     std::cout << dump(all, 2) << '\n';
 }
 
+template <class Real>
+void print_values(const Checkpoint& file, const TensorInfo& info) {
+    Tensor<Cpu<Real>> values(info.shape);
+    file.read(info, values.values());
+    std::cout << values << '\n';
+}
+
+/// One tensor's numbers, as torch prints them.
+void inspect_tensor(const Checkpoint& file, const std::string& name) {
+    const auto& info = file.at(name);
+    // A float holds what has at most 24 bits.
+    const bool narrow = bits_of(info.dtype) < 32 || info.dtype == DType::F32;
+    narrow ? print_values<float>(file, info) : print_values<double>(file, info);
+}
+
+/// Whether the name is that of a sharded checkpoint's index: model.safetensors.index.json.
+bool is_index_name(const std::filesystem::path& path) {
+    return path.extension() == ".json" &&
+           path.filename().string().find(".index.") != std::string::npos;
+}
+
 } // namespace
 
 void Inspect::add_to(CLI::App& app) {
     auto* const command = app.add_subcommand("inspect", "List what a checkpoint, an image or a "
                                                         "config.json holds");
-    command->add_option("PATH", path, "A checkpoint, a PNG or JPEG, or a config.json")
+    command
+        ->add_option("PATH", path,
+                     "A checkpoint, a model's folder, a PNG or JPEG, or a config.json")
         ->required();
-    command->add_flag("--json", json, "Print JSON");
+    auto* const flag = command->add_flag("--json", json, "Print JSON");
+    command->add_option("--tensor", tensor, "Print this tensor's numbers")->excludes(flag);
     command->footer("Example:\n  latent inspect diffusion_pytorch_model.safetensors");
     command->callback([this] { run(); });
 }
 
 void Inspect::run() const {
-    const MappedFile file(path);
+    const auto weights = find_model(path).weights;
+    const MappedFile file(weights);
     const auto bytes = file.bytes();
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    if (latent::detail::is_png(bytes) || latent::detail::is_jpeg(bytes)) {
-        inspect_image(image_info(display(path), bytes), json);
-    } else if (is_json(text) || path.ends_with(".json")) {
-        inspect_config(path);
+    const bool image = latent::detail::is_png(bytes) || latent::detail::is_jpeg(bytes);
+    const bool config =
+        (is_json(text) || weights.extension() == ".json") && !is_index_name(weights);
+    if (tensor.empty() && image) {
+        inspect_image(image_info(display(weights), bytes), json);
+    } else if (tensor.empty() && config) {
+        inspect_config(weights);
     } else {
-        inspect_checkpoint(Checkpoint::open(path), json);
+        const auto checkpoint = Checkpoint::open(weights);
+        tensor.empty() ? inspect_checkpoint(checkpoint, json)
+                       : inspect_tensor(checkpoint, tensor);
     }
 }
 

@@ -1,4 +1,5 @@
-// The command `latent`: inspects checkpoints, and sends images through an autoencoder and back.
+// The command `latent`: inspects and converts checkpoints, and sends images through an
+// autoencoder and back.
 // Exit codes: 0 done, 1 an error (one line on stderr), 2 a wrong call, 130 interrupted.
 
 #include "commands.hpp"
@@ -56,6 +57,7 @@ int complain(const std::string& text, int code) {
 int run(int argc, char* argv[]) {
     namespace command = latent::command;
     command::Inspect inspect;
+    command::Convert convert;
     command::Encode encode;
     command::Decode decode;
     command::Reconstruct reconstruct;
@@ -64,6 +66,7 @@ int run(int argc, char* argv[]) {
     CLI::App app("Latent: images through an autoencoder, and back.", "latent");
     app.require_subcommand(1);
     inspect.add_to(app);
+    convert.add_to(app);
     encode.add_to(app);
     decode.add_to(app);
     reconstruct.add_to(app);

@@ -13,13 +13,23 @@
 
 // 2. Checkpoints.
 #include "latent/io/safetensors_header.hpp" // the JSON in front of
-#include "latent/io/safetensors.hpp"        // safetensors, read and written
+#include "latent/io/safetensors.hpp"        // safetensors, read
+#include "latent/io/safetensors_writer.hpp" // and written
 #include "latent/io/pickle_nodes.hpp"       // what a pickle is made of
 #include "latent/io/pickle.hpp"             // a pickle machine that executes nothing
-#include "latent/io/zip_archive.hpp"        // where the records of a zip file lie
+#include "latent/io/torch_storage.hpp"      // what torch calls a row of bytes
 #include "latent/io/torch_tensors.hpp"      // tensors in a pickle
-#include "latent/io/torch_file.hpp"         // what torch.save writes
+#include "latent/io/zip_archive.hpp"        // where the records of a zip file lie
+#include "latent/io/torch_zip.hpp"          // what torch.save writes
+#include "latent/io/torch_legacy.hpp"       // and what it wrote before 1.6
+#include "latent/io/npy_header.hpp"         // the text in front of
+#include "latent/io/npy.hpp"                // numpy's file of one array
+#include "latent/io/checkpoint_format.hpp"  // which of these a file is
+#include "latent/io/shard_index.hpp"        // one checkpoint in several files
+#include "latent/io/tensor_bytes.hpp"       // a tensor's elements, in everybody's order
 #include "latent/io/checkpoint.hpp"         // any of these, standing open
+#include "latent/io/rounding.hpp"           // to F32, F16, BF16, rounded once
+#include "latent/io/convert_file.hpp"       // any of these, as one safetensors file
 
 // 3. From a file to a model.
 #include "latent/io/rename.hpp"        // from our names to a file's
@@ -27,6 +37,7 @@
 #include "latent/io/weight_source.hpp" // Weights from files, all mistakes in one report
 #include "latent/io/config.hpp"        // config.json
 #include "latent/io/keys.hpp"          // the names that projects use
+#include "latent/io/model_files.hpp"   // where a model's files are
 #include "latent/io/load.hpp"          // load_autoencoder_tiny(path)
 
 // 4. Images.

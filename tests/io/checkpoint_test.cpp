@@ -31,7 +31,12 @@ TEST_CASE("Checkpoint: a file's kind shows in its bytes") {
     CHECK(contains(checkpoint_refusal("version https://git-lfs.github.com/spec/v1\noid"),
                    "git lfs pull"));
     CHECK(contains(checkpoint_refusal("GGUF\3\0\0\0\0\0\0\0"),
-                   "safetensors or a torch zip file"));
+                   "a checkpoint: safetensors, torch or .npy"));
+    CHECK(contains(checkpoint_refusal("\x80\x02}."), "a bare pickle"));
+    CHECK(contains(checkpoint_refusal("\x89PNG\r\n\x1a\n"), "an image"));
+    CHECK(contains(checkpoint_refusal("{\"weight_map\": {}}"), "JSON text"));
+    CHECK(contains(checkpoint_refusal(std::string(257, 'a') + "ustar" + std::string(250, 'a')),
+                   "a tar file"));
     CHECK(contains(checkpoint_refusal("abcdefghij", "x.safetensors"), "header length"));
     CHECK(contains(message_of([] { static_cast<void>(Checkpoint::open("no/such/file")); }),
                    "no/such/file: got no file of that name"));

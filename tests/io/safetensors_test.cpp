@@ -68,7 +68,7 @@ TEST_CASE("safetensors: names are opaque") {
 }
 
 TEST_CASE("safetensors: lies about the header's length") {
-    for (std::size_t size = 0; size < 8; ++size) {
+    for (std::size_t size = 1; size < 8; ++size) {
         CHECK(contains(safetensors_refusal_of(std::string(size, '\1')),
                        std::to_string(size) + " bytes"));
     }

@@ -1,7 +1,7 @@
 /// Files of seeded networks, as the projects that train them name their tensors.
 #pragma once
 
-#include <latent/io/safetensors.hpp>
+#include <latent/io/safetensors_writer.hpp>
 #include <latent/models/autoencoder_tiny.hpp>
 
 #include <cstddef>

@@ -1,12 +1,15 @@
 #pragma once
 
-#include "latent/io/safetensors.hpp"
+#include "latent/io/checkpoint_format.hpp"
+#include "latent/io/dtype.hpp"
+#include "latent/io/shard_index.hpp"
 #include "latent/io/system.hpp"
+#include "latent/io/tensor_bytes.hpp"
 #include "latent/io/tensor_info.hpp"
-#include "latent/io/torch_file.hpp"
+#include "latent/io/text.hpp"
+#include "latent/tensor/error.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -20,14 +23,17 @@
 
 namespace latent {
 
-/// A checkpoint that stands open: safetensors or a torch zip file, mapped or in memory. Opening
-/// reads names, shapes and places, and checks them all; values are read a tensor at a time.
-/// Every Error begins with the file's path.
+/// A checkpoint that stands open: safetensors, torch or .npy, mapped or in memory, in one file or
+/// in shards with an index. Opening reads names, shapes and places, and checks them all; values
+/// are read a tensor at a time. Every Error begins with the file's path.
 class Checkpoint {
 public:
-    /// Opens a file, whose kind shows in its first bytes, not in its name.
+    /// Opens a file, whose kind shows in its first bytes, not in its name; but what is called
+    /// .json is the index of a sharded checkpoint, whose files stand beside it.
     [[nodiscard]] static Checkpoint open(const std::filesystem::path& path) {
-        return Checkpoint(display(path), MappedFile(path));
+        MappedFile file(path);
+        if (path.extension() == ".json") return open_shards(path, file);
+        return Checkpoint(display(path), std::move(file));
     }
     /// Bytes in memory; `name` stands for the path in errors.
     [[nodiscard]] static Checkpoint from_bytes(std::vector<std::byte> bytes, std::string name) {
@@ -40,7 +46,7 @@ public:
     }
 
     [[nodiscard]] const std::string& path() const { return path_; }
-    /// "safetensors" or "torch".
+    /// "safetensors", "torch" or "npy".
     [[nodiscard]] const std::string& format() const { return contents_.format; }
     /// In the file's order; every name once. They live as long as the checkpoint.
     [[nodiscard]] std::span<const TensorInfo> tensors() const& { return contents_.tensors; }
@@ -73,26 +79,66 @@ public:
     /// The values as they are, of the tensor's own dtype: row-major and little-endian, whatever
     /// the file has. `out` has the size of all elements.
     void read_bytes(const TensorInfo& tensor, std::span<std::byte> out) const {
-        const auto width = width_of(tensor);
-        if (is_plain(tensor)) {
-            const auto bytes = plain_bytes(tensor);
-            require_size(tensor, out.size(), bytes.size());
-            std::ranges::copy(bytes, out.begin());
-            return;
-        }
-        require_size(tensor, out.size(),
-                     static_cast<std::size_t>(tensor.shape.numel()) * width);
-        gather(tensor, [&, position = std::size_t{0}](std::span<const std::byte> part) mutable {
-            std::ranges::copy(part, out.begin() + static_cast<std::ptrdiff_t>(position));
-            position += part.size();
+        require_size(tensor, out.size(), byte_size(tensor));
+        for_each_part(tensor, [&, rest = out](std::span<const std::byte> part) mutable {
+            std::ranges::copy(part, rest.begin());
+            rest = rest.subspan(part.size());
         });
+    }
+
+    /// The same without room for all of them: take(std::span<const std::byte>) gets some whole
+    /// elements at a time.
+    template <class Take>
+    void for_each_part(const TensorInfo& tensor, Take take) const {
+        latent::for_each_part(file_of(tensor), tensor, take);
     }
 
 private:
     using Bytes = std::variant<MappedFile, std::vector<std::byte>, std::span<const std::byte>>;
 
-    Checkpoint(std::string path, Bytes bytes)
-        : path_(std::move(path)), bytes_(std::move(bytes)), contents_(read_contents()) {
+    explicit Checkpoint(std::string path) : path_(std::move(path)) {}
+    Checkpoint(std::string path, Bytes bytes) : path_(std::move(path)) {
+        files_.push_back(std::move(bytes));
+        contents_ = read_checkpoint(path_, span_of(files_.back()));
+        sort_names();
+    }
+
+    /// The files that an index names, as one checkpoint: each tensor must be where the index has
+    /// it, and no other may be there.
+    [[nodiscard]] static Checkpoint open_shards(const std::filesystem::path& path,
+                                                const MappedFile& index_file) {
+        Checkpoint all(display(path));
+        const std::string_view text(reinterpret_cast<const char*>(index_file.bytes().data()),
+                                    index_file.bytes().size());
+        const auto index = read_shard_index(all.path_, text);
+        for (std::size_t number = 0; number < index.files.size(); ++number) {
+            const auto place = path.parent_path() / index.files[number];
+            const auto where = display(place);
+            all.files_.emplace_back(MappedFile(place));
+            auto contents = read_checkpoint(where, span_of(all.files_.back()));
+            for (auto& tensor : contents.tensors) {
+                const auto known = index.file_of.find(tensor.name);
+                if (known == index.file_of.end() || known->second != number) {
+                    fail(where, "tensor " + in_quotes(tensor.name),
+                         "only the tensors that " + all.path_ + " gives to this file");
+                }
+                tensor.file = number;
+                all.contents_.tensors.push_back(std::move(tensor));
+            }
+            all.contents_.format = contents.format;
+            all.contents_.metadata.merge(contents.metadata);
+        }
+        all.sort_names();
+        for (const auto& [name, number] : index.file_of) {
+            if (all.find(name) != nullptr) continue;
+            fail(all.path_,
+                 "no tensor " + in_quotes(name) + " in " + in_quotes(index.files[number]),
+                 "every tensor of the weight_map");
+        }
+        return all;
+    }
+
+    void sort_names() {
         by_name_.resize(contents_.tensors.size());
         for (std::size_t i = 0; i < by_name_.size(); ++i) {
             by_name_[i] = static_cast<std::uint32_t>(i);
@@ -102,50 +148,15 @@ private:
         });
     }
 
-    [[nodiscard]] std::span<const std::byte> bytes() const {
-        if (const auto* const file = std::get_if<MappedFile>(&bytes_)) return file->bytes();
-        if (const auto* const own = std::get_if<std::vector<std::byte>>(&bytes_)) return *own;
-        return std::get<std::span<const std::byte>>(bytes_);
+    [[nodiscard]] static std::span<const std::byte> span_of(const Bytes& bytes) {
+        if (const auto* const file = std::get_if<MappedFile>(&bytes)) return file->bytes();
+        if (const auto* const own = std::get_if<std::vector<std::byte>>(&bytes)) return *own;
+        return std::get<std::span<const std::byte>>(bytes);
+    }
+    [[nodiscard]] std::span<const std::byte> file_of(const TensorInfo& tensor) const {
+        return span_of(files_[tensor.file]);
     }
 
-    [[nodiscard]] FileContents read_contents() const {
-        const auto all = bytes();
-        if (is_zip(all)) return read_torch_zip(path_, all);
-        if (is_legacy_torch(all)) {
-            fail(path_, "a torch file of before version 1.6", "a torch zip file or safetensors",
-                 "load it in torch and save it again");
-        }
-        const std::string_view head(reinterpret_cast<const char*>(all.data()),
-                                    std::min<std::size_t>(all.size(), 64));
-        if (head.starts_with("version https://git-lfs")) {
-            fail(path_, "a Git LFS pointer instead of the file", "a checkpoint",
-                 "fetch it with: git lfs pull");
-        }
-        // Some begin their header with white space, which is legal JSON.
-        const bool json = head.size() > 8 && (head[8] == '{' || head[8] == ' ' ||
-                                              head[8] == '\n' || head[8] == '\t');
-        const bool plausible = head.size() >= 8 && detail::load<std::uint64_t>(all.data()) <=
-                                                       max_safetensors_header;
-        if (json || plausible || path_.ends_with(".safetensors")) {
-            return read_safetensors(path_, all);
-        }
-        if (all.empty()) fail(path_, "an empty file", "safetensors or a torch zip file");
-        fail(path_, "a file that begins with " + in_quotes(head.substr(0, 16)),
-             "safetensors or a torch zip file");
-    }
-
-    // Reading values.
-
-    [[nodiscard]] static std::size_t width_of(const TensorInfo& tensor) {
-        return static_cast<std::size_t>(bits_of(tensor.dtype)) / 8;
-    }
-    [[nodiscard]] static bool is_plain(const TensorInfo& tensor) {
-        return tensor.strides.empty() && !tensor.big_endian;
-    }
-    [[nodiscard]] std::span<const std::byte> plain_bytes(const TensorInfo& tensor) const {
-        const auto bits = tensor.shape.numel() * bits_of(tensor.dtype);
-        return bytes().subspan(tensor.begin, static_cast<std::size_t>(bits / 8));
-    }
     void require_size(const TensorInfo& tensor, std::size_t got, std::size_t expected) const {
         if (got == expected) return;
         fail(path_, "room for " + std::to_string(got),
@@ -155,67 +166,26 @@ private:
     template <class Real>
     void read_as(const TensorInfo& tensor, std::span<Real> out) const {
         require_size(tensor, out.size(), static_cast<std::size_t>(tensor.shape.numel()));
-        if (bits_of(tensor.dtype) % 8 != 0 || tensor.dtype == DType::C64) {
+        if (!is_real(tensor.dtype)) {
             fail(path_,
                  "tensor " + in_quotes(tensor.name) + " of dtype " +
                      std::string(to_string(tensor.dtype)),
                  "a real dtype of whole bytes",
                  "it can be listed, but no network computes in it");
         }
-        if (is_plain(tensor)) return convert(tensor.dtype, plain_bytes(tensor), out);
-        gather(tensor, [&, rest = out](std::span<const std::byte> part) mutable {
-            const auto count = part.size() / width_of(tensor);
+        if (is_plain(tensor)) {
+            return convert(tensor.dtype, plain_bytes(file_of(tensor), tensor), out);
+        }
+        const auto width = static_cast<std::size_t>(bits_of(tensor.dtype)) / 8;
+        for_each_part(tensor, [&, rest = out](std::span<const std::byte> part) mutable {
+            const auto count = part.size() / width;
             convert(tensor.dtype, part, rest.first(count));
             rest = rest.subspan(count);
         });
     }
 
-    /// Collects strided or byte-swapped elements in row-major order, a few at a time.
-    template <class Take>
-    void gather(const TensorInfo& tensor, Take take) const {
-        const auto all = bytes();
-        const auto width = width_of(tensor);
-        const auto number =
-            tensor.dtype == DType::C64 ? width / 2 : width; // swapped each alone
-        const auto dims = tensor.shape.dims();
-        std::vector<std::size_t> step(dims.size());
-        std::size_t dense = 1;
-        for (std::size_t axis = dims.size(); axis-- > 0;) {
-            step[axis] =
-                tensor.strides.empty() ? dense : static_cast<std::size_t>(tensor.strides[axis]);
-            dense *= static_cast<std::size_t>(dims[axis]);
-        }
-
-        std::array<std::byte, 8192> part;
-        std::size_t filled = 0, element = 0;
-        std::vector<std::int64_t> index(dims.size());
-        for (std::int64_t left = tensor.shape.numel(); left > 0; --left) {
-            const auto source = all.subspan(tensor.begin + element * width, width);
-            const auto to = part.begin() + static_cast<std::ptrdiff_t>(filled);
-            std::ranges::copy(source, to);
-            if (tensor.big_endian) {
-                for (std::size_t i = 0; i < width; i += number) {
-                    std::ranges::reverse(part.begin() + filled + i,
-                                         part.begin() + filled + i + number);
-                }
-            }
-            filled += width;
-            if (filled == part.size() || left == 1) {
-                take(std::span<const std::byte>(part).first(filled));
-                filled = 0;
-            }
-            // The next index: the last axis counts, a full axis starts again and carries.
-            for (std::size_t axis = dims.size(); axis-- > 0;) {
-                element += step[axis];
-                if (++index[axis] < dims[axis]) break;
-                element -= step[axis] * static_cast<std::size_t>(dims[axis]);
-                index[axis] = 0;
-            }
-        }
-    }
-
     std::string path_;
-    Bytes bytes_;
+    std::vector<Bytes> files_;
     FileContents contents_;
     std::vector<std::uint32_t> by_name_;
 };

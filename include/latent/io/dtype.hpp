@@ -92,6 +92,12 @@ inline constexpr std::array<DTypeRow, 22> dtype_table{{
     return detail::dtype_table[static_cast<std::size_t>(dtype)].bits;
 }
 
+/// Whether an element is a real number in whole bytes. C64, F4 and the F6 kinds are not: they
+/// can be listed and copied, but no network computes in them.
+[[nodiscard]] constexpr bool is_real(DType dtype) {
+    return bits_of(dtype) % 8 == 0 && dtype != DType::C64;
+}
+
 /// The dtype of that name, or nothing.
 [[nodiscard]] inline std::optional<DType> dtype_named(std::string_view name) {
     for (const auto& row : detail::dtype_table) {
@@ -181,7 +187,7 @@ void convert_each(std::span<const std::byte> bytes, std::span<Real> out, Decode 
 template <class Real>
 void convert(DType dtype, std::span<const std::byte> bytes, std::span<Real> out) {
     static_assert(std::is_floating_point_v<Real>, "convert writes float or double");
-    if (bits_of(dtype) % 8 != 0 || dtype == DType::C64) {
+    if (!is_real(dtype)) {
         fail("convert", std::string(to_string(dtype)), "a real dtype of whole bytes",
              "C64, F4 and the F6 kinds can be listed but not loaded into a network");
     }

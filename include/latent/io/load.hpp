@@ -3,6 +3,7 @@
 #include "latent/io/checkpoint.hpp"
 #include "latent/io/config.hpp"
 #include "latent/io/keys.hpp"
+#include "latent/io/model_files.hpp"
 #include "latent/io/weight_source.hpp"
 #include "latent/models/autoencoder_tiny.hpp"
 
@@ -10,7 +11,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -133,20 +133,6 @@ struct AutoencoderTinyFiles {
 
 namespace detail {
 
-/// The file with the weights in a model's folder, under the first of the usual names.
-[[nodiscard]] inline std::filesystem::path weights_in(const std::filesystem::path& folder) {
-    std::string names;
-    for (const auto* const name :
-         {"diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors",
-          "diffusion_pytorch_model.bin", "diffusion_pytorch_model.fp16.bin",
-          "model.safetensors"}) {
-        std::error_code error;
-        if (std::filesystem::exists(folder / name, error)) return folder / name;
-        names += (names.empty() ? "" : ", ") + std::string(name);
-    }
-    fail(display(folder), "a folder without weights", "one of " + names);
-}
-
 /// One side's file, of the taesd project or any other that has this side.
 [[nodiscard]] inline CheckpointPart open_side(const std::filesystem::path& path,
                                               const std::string& side,
@@ -170,15 +156,13 @@ namespace detail {
 
 } // namespace detail
 
-/// Opens a model: a folder with weights and, if it has one, config.json; or a file of
-/// safetensors or torch.save, in diffusers' names or taesd's, with both sides or one. The
-/// network is read off the tensors' names and shapes; config.json, where there is one, holds
-/// instead.
+/// Opens a model: whatever find_model() understands (model_files.hpp), in diffusers' names or
+/// taesd's, with both sides or one. The network is read off the tensors' names and shapes;
+/// config.json, where there is one, holds instead.
 [[nodiscard]] inline AutoencoderTinyFiles
 open_autoencoder_tiny(const std::filesystem::path& path) {
-    std::error_code error;
-    const bool folder = std::filesystem::is_directory(path, error);
-    CheckpointPart part{.file = Checkpoint::open(folder ? detail::weights_in(path) : path)};
+    const auto [weights, config] = find_model(path);
+    CheckpointPart part{.file = Checkpoint::open(weights)};
     const auto tensors = part.file.tensors();
     AutoencoderTinyFiles files{.path = part.file.path(),
                                .config =
@@ -186,9 +170,7 @@ open_autoencoder_tiny(const std::filesystem::path& path) {
                                .encoder = find_autoencoder_tiny_keys(tensors, "encoder"),
                                .decoder = find_autoencoder_tiny_keys(tensors, "decoder"),
                                .parts = {}};
-    if (folder && std::filesystem::exists(path / "config.json", error)) {
-        files.config = load_autoencoder_tiny_config(path / "config.json", files.config).config;
-    }
+    if (config) files.config = load_autoencoder_tiny_config(*config, files.config).config;
     if (files.encoder) part.rules.push_back(files.encoder->rule());
     if (files.decoder) part.rules.push_back(files.decoder->rule());
     files.parts.push_back(std::move(part));

@@ -67,8 +67,8 @@ private:
         case 'X': push_text(take(number(4))); break;               // BINUNICODE
         case 0x8C: push_text(take(number(1))); break;              // SHORT_BINUNICODE
         case 0x8D: push_text(take(number(8))); break;              // BINUNICODE8
-        case 'U': push_text(take(number(1))); break;               // SHORT_BINSTRING, Python 2
-        case 'T': push_text(take(number(4))); break;               // BINSTRING, Python 2
+        case 'U': push_string(take(number(1))); break;             // SHORT_BINSTRING, Python 2
+        case 'T': push_string(take(number(4))); break;             // BINSTRING, Python 2
         case 'C': push({Kind::bytes, take(number(1))}); break;     // SHORT_BINBYTES
         case 'B': push({Kind::bytes, take(number(4))}); break;     // BINBYTES
         case 0x8E: push({Kind::bytes, take(number(8))}); break;    // BINBYTES8
@@ -215,6 +215,10 @@ private:
     void push_text(std::string_view text) {
         refuse_unless(is_utf8(text), "a string that is no UTF-8");
         push({Kind::text, text});
+    }
+    /// Python 2 had one kind for texts and for bytes.
+    void push_string(std::string_view string) {
+        push({is_utf8(string) ? Kind::text : Kind::bytes, string});
     }
     void recall(std::uint64_t key) {
         const auto found = memo_.find(key);

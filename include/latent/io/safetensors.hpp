@@ -1,21 +1,16 @@
 #pragma once
 
 #include "latent/io/safetensors_header.hpp"
-#include "latent/io/system.hpp"
 #include "latent/io/tensor_info.hpp"
-#include "latent/tensor/devices.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
-#include <vector>
 
 /// safetensors: 8 bytes N (little-endian), N bytes of JSON, and the tensors' bytes, one after
 /// the other without a hole. {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0,
@@ -31,14 +26,16 @@ namespace detail {
 
 /// Throws Error unless the bytes between the entry's offsets are those of its shape and dtype.
 inline void require_matching_size(std::string_view where, const SafetensorsEntry& entry) {
-    const auto& [name, dtype, shape, begin, strides, big_endian] = entry.info;
-    const auto what = shape_text(shape.dims()) + " of tensor " + in_quotes(name);
+    const auto& shape = entry.info.shape;
+    const auto dtype = entry.info.dtype;
+    const auto what = shape_text(shape.dims()) + " of tensor " + in_quotes(entry.info.name);
     const auto bits = checked_product(shape.numel(), bits_of(dtype));
     if (!bits) fail(where, "shape " + what, "a size below 2^63 bits");
     if (*bits % 8 != 0) fail(where, "shape " + what, "a whole number of bytes");
     if (entry.end - entry.begin != static_cast<std::uint64_t>(*bits / 8)) {
         fail(where,
-             std::to_string(entry.end - entry.begin) + " bytes for tensor " + in_quotes(name),
+             std::to_string(entry.end - entry.begin) + " bytes for tensor " +
+                 in_quotes(entry.info.name),
              std::to_string(*bits / 8) + ", the size of shape " + shape_text(shape.dims()) +
                  " and dtype " + std::string(to_string(dtype)));
     }
@@ -107,104 +104,6 @@ inline void require_matching_size(std::string_view where, const SafetensorsEntry
     }
     detail::require_unique_names(where, contents.tensors);
     return contents;
-}
-
-/// A tensor to be written: a name, and a view of values that must live until they are saved.
-struct NamedTensor {
-    template <class Scalar>
-    NamedTensor(std::string tensor_name, const Tensor<Cpu<Scalar>>& tensor)
-        : name(std::move(tensor_name)),
-          dtype(sizeof(Scalar) == 4 ? DType::F32 : DType::F64),
-          shape(tensor.shape()),
-          bytes(std::as_bytes(tensor.values())) {}
-    /// Bytes as they shall stand in the file: little-endian, row-major.
-    NamedTensor(std::string tensor_name, DType type, Shape tensor_shape,
-                std::span<const std::byte> values)
-        : name(std::move(tensor_name)),
-          dtype(type),
-          shape(std::move(tensor_shape)),
-          bytes(values) {}
-
-    std::string name;
-    DType dtype;
-    Shape shape;
-    std::span<const std::byte> bytes;
-};
-
-namespace detail {
-
-[[nodiscard]] inline std::string json_string(std::string_view where, const std::string& text) {
-    if (!is_utf8(text)) fail(where, "the name " + in_quotes(text), "a name in UTF-8");
-    return Json(text).dump();
-}
-
-/// The first part of the file: the header's length and the header. `tensors` stand in order.
-[[nodiscard]] inline std::string
-safetensors_head(std::string_view where, std::span<const NamedTensor> tensors,
-                 const std::map<std::string, std::string>& metadata) {
-    std::string json = "{";
-    if (!metadata.empty()) {
-        for (const auto& [key, value] : metadata) {
-            json += json.size() == 1 ? "\"__metadata__\":{" : ",";
-            json += json_string(where, key) + ":" + json_string(where, value);
-        }
-        json += "}";
-    }
-    std::size_t position = 0;
-    for (const auto& tensor : tensors) {
-        if (json.size() > 1) json += ",";
-        json += json_string(where, tensor.name) + ":{\"dtype\":\"";
-        json += to_string(tensor.dtype);
-        json += "\",\"shape\":[";
-        for (std::size_t axis = 0; axis < tensor.shape.rank(); ++axis) {
-            if (axis > 0) json += ",";
-            json += std::to_string(tensor.shape[axis]);
-        }
-        json += "],\"data_offsets\":[" + std::to_string(position) + ",";
-        position += tensor.bytes.size();
-        json += std::to_string(position) + "]}";
-    }
-    json += "}";
-    // Spaces up to a multiple of 8, so that the values are aligned in a mapped file.
-    json.resize((json.size() + 7) / 8 * 8, ' ');
-    const std::uint64_t length = json.size();
-    return std::string(reinterpret_cast<const char*>(&length), sizeof length) + json;
-}
-
-} // namespace detail
-
-/// Writes a safetensors file, whole or not at all. The same tensors and metadata give the same
-/// bytes: tensors stand by falling alignment of their dtype, then by name, as the reference has
-/// it. Throws Error for a name twice, a reserved name, or a path that cannot be written to.
-inline void save_safetensors(const std::filesystem::path& path,
-                             std::vector<NamedTensor> tensors,
-                             const std::map<std::string, std::string>& metadata = {}) {
-    const auto where = display(path);
-    std::ranges::sort(tensors, [](const NamedTensor& a, const NamedTensor& b) {
-        return a.dtype != b.dtype ? a.dtype > b.dtype : a.name < b.name;
-    });
-    std::vector<std::string_view> names;
-    for (const auto& tensor : tensors) {
-        const auto bits = detail::checked_product(tensor.shape.numel(), bits_of(tensor.dtype));
-        if (!bits || *bits % 8 != 0 ||
-            static_cast<std::uint64_t>(*bits / 8) != tensor.bytes.size()) {
-            fail(where,
-                 std::to_string(tensor.bytes.size()) + " bytes for " + in_quotes(tensor.name),
-                 "the size of shape " + to_string(tensor.shape));
-        }
-        names.push_back(tensor.name);
-    }
-    std::ranges::sort(names);
-    if (std::ranges::adjacent_find(names) != names.end() ||
-        std::ranges::binary_search(names, std::string_view("__metadata__"))) {
-        fail(where, "a tensor name that is taken",
-             "every name once, none of them __metadata__");
-    }
-    const auto head = detail::safetensors_head(where, tensors, metadata);
-    write_atomically(path, [&](OutputFile& file) {
-        file.write(head);
-        for (const auto& tensor : tensors) file.write(tensor.bytes);
-    });
 }
 
 } // namespace latent

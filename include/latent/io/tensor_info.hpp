@@ -31,6 +31,8 @@ struct TensorInfo {
     std::vector<std::int64_t> strides = {};
     /// Whether an element's bytes stand in reverse (torch files written on such machines).
     bool big_endian = false;
+    /// Which of the checkpoint's files holds it: 0, but for sharded ones.
+    std::size_t file = 0;
 };
 
 /// All that opening a checkpoint finds out: its kind, its tensors in the file's order (every

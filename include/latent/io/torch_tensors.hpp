@@ -2,10 +2,10 @@
 
 #include "latent/io/pickle_nodes.hpp"
 #include "latent/io/tensor_info.hpp"
+#include "latent/io/torch_storage.hpp"
 #include "latent/tensor/error.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -29,45 +29,6 @@ struct StorageBytes {
     std::size_t begin = 0, size = 0;
 };
 
-/// A storage as the pickle speaks of it. torch.UntypedStorage counts bytes and has no dtype.
-struct TorchStorage {
-    std::optional<DType> dtype;
-    std::int64_t numel = 0;
-    StorageBytes bytes;
-};
-
-struct TorchTypeName {
-    std::string_view name;
-    DType dtype;
-};
-
-/// torch.FloatStorage and the others.
-inline constexpr std::array torch_storages = {
-    TorchTypeName{"FloatStorage", DType::F32},
-    TorchTypeName{"HalfStorage", DType::F16},
-    TorchTypeName{"BFloat16Storage", DType::BF16},
-    TorchTypeName{"DoubleStorage", DType::F64},
-    TorchTypeName{"LongStorage", DType::I64},
-    TorchTypeName{"IntStorage", DType::I32},
-    TorchTypeName{"ShortStorage", DType::I16},
-    TorchTypeName{"CharStorage", DType::I8},
-    TorchTypeName{"ByteStorage", DType::U8},
-    TorchTypeName{"BoolStorage", DType::BOOL},
-    TorchTypeName{"ComplexFloatStorage", DType::C64},
-};
-
-/// torch.uint16 and the others that have no storage class: _rebuild_tensor_v3 names them.
-inline constexpr std::array torch_dtypes = {
-    TorchTypeName{"uint16", DType::U16},
-    TorchTypeName{"uint32", DType::U32},
-    TorchTypeName{"uint64", DType::U64},
-    TorchTypeName{"float8_e5m2", DType::F8_E5M2},
-    TorchTypeName{"float8_e4m3fn", DType::F8_E4M3},
-    TorchTypeName{"float8_e5m2fnuz", DType::F8_E5M2FNUZ},
-    TorchTypeName{"float8_e4m3fnuz", DType::F8_E4M3FNUZ},
-    TorchTypeName{"float8_e8m0fnu", DType::F8_E8M0},
-};
-
 class TorchTensors {
 public:
     using Index = PickleNode::Index;
@@ -75,9 +36,14 @@ public:
     /// Gives the place of the storage with that key, or throws.
     using FindStorage = std::function<StorageBytes(std::string_view key)>;
 
+    /// `file_size` bounds how often tensors may repeat the bytes of the file.
     TorchTensors(std::string_view where, const Pickle& pickle, bool big_endian,
-                 FindStorage find)
-        : where_(where), pickle_(pickle), big_endian_(big_endian), find_(std::move(find)) {}
+                 std::size_t file_size, FindStorage find)
+        : where_(where),
+          pickle_(pickle),
+          big_endian_(big_endian),
+          max_total_((std::uint64_t{64} << 20U) + 16 * std::uint64_t{file_size}),
+          find_(std::move(find)) {}
 
     /// All tensors, in the order of the dictionaries. A dictionary that is reached twice gives
     /// its tensors twice; how often that may happen is bounded, and one inside of itself is
@@ -172,14 +138,32 @@ private:
         return true;
     }
 
+    /// A call in the pickle: of what, with what.
+    struct Call {
+        Index function, arguments;
+    };
+    /// The call that makes the value. A tensor of a class derived from torch's is made by
+    ///     torch._tensor._rebuild_from_type_v2(function, class, arguments, state)
+    [[nodiscard]] std::optional<Call> call_of(Index index) const {
+        const auto& node = pickle_[index];
+        if (node.kind != Kind::object) return std::nullopt;
+        const Call call{node.items()[0], node.items()[1]};
+        const auto& parts = pickle_[call.arguments];
+        if (pickle_.is_global(call.function, "torch._tensor", "_rebuild_from_type_v2") &&
+            parts.kind == Kind::tuple && parts.items().size() >= 3) {
+            return Call{parts.items()[0], parts.items()[2]};
+        }
+        return call;
+    }
+
     /// Whether the value is a call of one of torch's functions that rebuild a tensor.
     [[nodiscard]] bool is_tensor(Index index) const {
-        const auto& node = pickle_[index];
-        if (node.kind != Kind::object) return false;
-        const auto& callee = pickle_[node.items()[0]];
-        return callee.kind == Kind::global &&
-               pickle_[callee.items()[0]].text() == "torch._utils" &&
-               pickle_[callee.items()[1]].text().starts_with("_rebuild_");
+        const auto call = call_of(index);
+        if (!call) return false;
+        const auto& function = pickle_[call->function];
+        return function.kind == Kind::global &&
+               pickle_[function.items()[0]].text() == "torch._utils" &&
+               pickle_[function.items()[1]].text().starts_with("_rebuild_");
     }
 
     void add_tensor(const std::string& name, Index index) {
@@ -193,23 +177,25 @@ private:
         const bool v3 = is_call(index, "_rebuild_tensor_v3");
         if (!v3 && !is_call(index, "_rebuild_tensor_v2") &&
             !is_call(index, "_rebuild_tensor")) {
-            refuse(is_tensor(index) ? pickle_.describe(pickle_[index].items()[0])
-                                    : pickle_.describe(index),
-                   "a dense tensor", "sparse and quantised tensors are not read");
+            const auto call = call_of(index);
+            refuse(pickle_.describe(call ? call->function : index), "a dense tensor",
+                   "sparse and quantised tensors are not read");
         }
         const auto& parts = arguments(index, v3 ? 7 : 4);
-        const auto storage = read_storage(parts[0]);
+        const auto [storage, bytes] = read_storage(parts[0]);
         const auto dtype = v3 ? named_dtype(parts[6]) : storage.dtype;
-        if (!dtype) refuse("a storage without a dtype", "a dtype");
-        add_view(storage, *dtype, integer(parts[1], "an offset"), integers(parts[2], "a size"),
+        if (!dtype) {
+            refuse("a tensor of " + storage.type, "a dtype that safetensors has, too");
+        }
+        add_view(bytes, *dtype, integer(parts[1], "an offset"), integers(parts[2], "a size"),
                  integers(parts[3], "strides"));
     }
 
     /// Adds the tensor that looks at `storage` so, after all that it claims was checked.
-    void add_view(const TorchStorage& storage, DType dtype, std::int64_t offset,
+    void add_view(const StorageBytes& storage, DType dtype, std::int64_t offset,
                   std::vector<std::int64_t> dims, std::vector<std::int64_t> strides) {
         const auto width = static_cast<std::int64_t>(bits_of(dtype) / 8);
-        const auto stored = static_cast<std::int64_t>(storage.bytes.size) / width;
+        const auto stored = static_cast<std::int64_t>(storage.size) / width;
         if (dims.size() != strides.size()) {
             refuse(std::to_string(strides.size()) + " strides",
                    "one for each of the " + std::to_string(dims.size()) + " dimensions");
@@ -233,11 +219,17 @@ private:
                        std::to_string(stored) + " elements",
                    "a tensor that repeats its elements less");
         }
+        // And so could many views of one storage.
+        total_bytes_ += static_cast<std::uint64_t>(shape.numel() * width);
+        if (total_bytes_ > max_total_) {
+            refuse("more than " + std::to_string(max_total_) + " bytes of tensors",
+                   "tensors that repeat the bytes of the file less");
+        }
         if (is_dense(shape, strides)) strides.clear();
         const auto begin = shape.numel() == 0 ? 0 : offset * width;
         tensors_.push_back({tensor_, dtype, std::move(shape),
-                            storage.bytes.begin + static_cast<std::size_t>(begin),
-                            std::move(strides), big_endian_ && width > 1});
+                            storage.begin + static_cast<std::size_t>(begin), std::move(strides),
+                            big_endian_ && width > 1});
     }
 
     /// Whether the strides are those of row-major order; an axis of one element may have any.
@@ -252,55 +244,44 @@ private:
         return true;
     }
 
-    /// The storage of a persistent id; each key is looked up once and must stay the same.
-    [[nodiscard]] TorchStorage read_storage(Index index) {
+    /// A storage whose bytes stand in the file.
+    struct FoundStorage {
+        TorchStorage described;
+        StorageBytes bytes;
+    };
+
+    /// The storage of a persistent value; each key is looked up once and must stay the same.
+    [[nodiscard]] FoundStorage read_storage(Index index) {
         if (pickle_[index].kind != Kind::persistent) {
             refuse(pickle_.describe(index), "a storage");
         }
-        const auto identity = pickle_[index].items()[0];
-        if (pickle_[identity].kind != Kind::tuple || pickle_[identity].items().size() < 5) {
-            refuse(pickle_.describe(identity), "a storage's identity");
+        auto storage =
+            describe_storage(where_, " for tensor " + in_quotes(tensor_), pickle_, index);
+        if (storage.width == 0) {
+            refuse("storage class " + storage.type, "one of torch's storage classes");
         }
-        const auto& parts = pickle_[identity].items();
-        if (pickle_[parts[0]].kind != Kind::text || pickle_[parts[0]].text() != "storage" ||
-            pickle_[parts[2]].kind != Kind::text) {
-            refuse("an identity that is no storage's", "('storage', class, key, place, count)");
-        }
-        TorchStorage storage;
-        storage.dtype = storage_dtype(parts[1]);
-        storage.numel = integer(parts[4], "an element count");
-        const auto key = pickle_[parts[2]].text();
-        const auto known = storages_.find(key);
-        if (known != storages_.end()) {
-            if (known->second.dtype != storage.dtype || known->second.numel != storage.numel) {
-                refuse("storage " + in_quotes(key) + " with two descriptions", "one");
+        auto known = storages_.find(storage.key);
+        if (known == storages_.end()) {
+            const auto bytes = find_(storage.key);
+            const auto size = checked_product(storage.numel, storage.width);
+            if (!size || static_cast<std::uint64_t>(*size) != bytes.size) {
+                refuse("storage " + in_quotes(storage.key) + " of " +
+                           std::to_string(bytes.size) + " bytes",
+                       std::to_string(storage.numel) + " elements of " + storage.type);
             }
-            return known->second;
+            known = storages_.emplace(storage.key, FoundStorage{storage, bytes}).first;
+        } else if (!known->second.described.is_same_storage(storage)) {
+            refuse("storage " + in_quotes(storage.key) + " with two descriptions", "one");
         }
-        storage.bytes = find_(key);
-        const auto width = storage.dtype ? bits_of(*storage.dtype) / 8 : 1;
-        const auto size =
-            storage.numel < 0 ? std::nullopt : checked_product(storage.numel, width);
-        if (!size || static_cast<std::uint64_t>(*size) != storage.bytes.size) {
-            refuse("storage " + in_quotes(key) + " of " + std::to_string(storage.bytes.size) +
-                       " bytes",
-                   std::to_string(storage.numel) + " elements");
-        }
-        storages_.emplace(key, storage);
-        return storage;
-    }
-
-    [[nodiscard]] std::optional<DType> storage_dtype(Index index) const {
-        for (const auto& type : torch_storages) {
-            if (pickle_.is_global(index, "torch", type.name)) return type.dtype;
-        }
-        if (pickle_.is_global(index, "torch.storage", "UntypedStorage")) return std::nullopt;
-        refuse("storage class " + pickle_.describe(index), "one of torch's storage classes");
+        auto bytes = known->second.bytes;
+        bytes.begin += static_cast<std::size_t>(storage.view_offset * storage.width);
+        bytes.size = static_cast<std::size_t>(storage.view_numel * storage.width);
+        return {std::move(storage), bytes};
     }
 
     [[nodiscard]] DType named_dtype(Index index) const {
         for (const auto& type : torch_dtypes) {
-            if (pickle_.is_global(index, "torch", type.name)) return type.dtype;
+            if (pickle_.is_global(index, "torch", type.name)) return *type.dtype;
         }
         refuse("dtype " + pickle_.describe(index), "one of torch's real dtypes");
     }
@@ -308,12 +289,11 @@ private:
     // Parts of calls.
 
     [[nodiscard]] bool is_call(Index index, std::string_view function) const {
-        const auto& node = pickle_[index];
-        return node.kind == Kind::object &&
-               pickle_.is_global(node.items()[0], "torch._utils", function);
+        const auto call = call_of(index);
+        return call && pickle_.is_global(call->function, "torch._utils", function);
     }
-    [[nodiscard]] const PickleNode::Items& arguments(Index call, std::size_t least) const {
-        const auto& tuple = pickle_[pickle_[call].items()[1]];
+    [[nodiscard]] const PickleNode::Items& arguments(Index value, std::size_t least) const {
+        const auto& tuple = pickle_[call_of(value)->arguments];
         if (tuple.kind != Kind::tuple || tuple.items().size() < least) {
             refuse("a call with too few arguments", std::to_string(least) + " arguments");
         }
@@ -350,10 +330,12 @@ private:
     std::string_view where_;
     const Pickle& pickle_;
     bool big_endian_;
+    std::uint64_t max_total_;
     FindStorage find_;
     std::string tensor_;
     std::vector<TensorInfo> tensors_;
-    std::map<std::string_view, TorchStorage> storages_;
+    std::map<std::string_view, FoundStorage> storages_;
+    std::uint64_t total_bytes_ = 0;
 };
 
 } // namespace latent::detail

@@ -28,14 +28,6 @@ namespace latent {
     return bytes.size() >= 4 && std::ranges::equal(bytes.first(4), signature);
 }
 
-/// Whether the bytes begin as the files of torch before 1.6 do: a pickle of one huge number.
-[[nodiscard]] inline bool is_legacy_torch(std::span<const std::byte> bytes) {
-    static constexpr unsigned char magic[] = {0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46,
-                                              0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19};
-    return bytes.size() >= 2 + sizeof magic && bytes[0] == std::byte{0x80} &&
-           std::ranges::equal(bytes.subspan(2, sizeof magic), std::as_bytes(std::span(magic)));
-}
-
 namespace detail {
 
 /// The folder that holds data.pkl, with its '/'; its name is that of the file when it was
@@ -98,7 +90,7 @@ namespace detail {
         const auto begin = record->empty() ? 0 : record->data() - bytes.data();
         return {static_cast<std::size_t>(begin), record->size()};
     };
-    detail::TorchTensors tensors(where, pickle, big_endian, storage_bytes);
+    detail::TorchTensors tensors(where, pickle, big_endian, bytes.size(), storage_bytes);
     return {"torch", tensors.collect(), {}};
 }
 

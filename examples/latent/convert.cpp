@@ -1,0 +1,56 @@
+// latent convert IN OUT: a checkpoint of any kind as one safetensors file.
+
+#include "commands.hpp"
+#include "files.hpp"
+
+#include <latent/io/checkpoint.hpp>
+#include <latent/io/convert_file.hpp>
+#include <latent/io/dtype.hpp>
+#include <latent/io/model_files.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <cctype>
+#include <iostream>
+#include <optional>
+#include <string>
+
+namespace latent::command {
+
+void Convert::add_to(CLI::App& app) {
+    auto* const command =
+        app.add_subcommand("convert", "A checkpoint of any kind to one safetensors file");
+    command
+        ->add_option("IN", in,
+                     "A checkpoint: safetensors (also the index of a sharded one), a file of "
+                     "torch.save, .npy, or a model's folder")
+        ->required();
+    command->add_option("OUT", out, "The .safetensors file to write")->required();
+    command
+        ->add_option("--dtype", dtype,
+                     "f32, f16 or bf16 for every tensor, integers too, rounded once to nearest "
+                     "even (default: nothing changes)")
+        ->check(CLI::IsMember({"f32", "f16", "bf16"}, CLI::ignore_case));
+    command->footer("Example:\n  latent convert model.ckpt model.safetensors --dtype f16");
+    command->callback([this] { run(); });
+}
+
+void Convert::run() const {
+    require_output(out, {".safetensors"});
+    std::optional<DType> to;
+    if (!dtype.empty()) {
+        auto name = dtype;
+        for (auto& letter : name) {
+            letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+        }
+        to = dtype_named(name);
+    }
+    const auto file = Checkpoint::open(find_model(in).weights);
+    for (const auto& [name, count] :
+         convert_checkpoint(file, out, to, [] { stop_if_interrupted(); })) {
+        std::cerr << display(out) << ": warning: " << count << " of " << in_quotes(name)
+                  << " became infinite, too large for " << to_string(*to) << '\n';
+    }
+}
+
+} // namespace latent::command
