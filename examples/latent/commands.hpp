@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace CLI {
@@ -23,6 +24,9 @@ struct NetworkFiles {
 struct RunOptions {
     int threads = 0; ///< 0: as many as the machine has
     bool quiet = false;
+    std::string tiling;           ///< "exact", "diffusers", or empty for whole images
+    std::int64_t tile_size = 512; ///< in pixels
+    bool slicing = false;         ///< the images of a batch one after the other
 };
 
 /// latent inspect PATH: what a file holds.
@@ -86,6 +90,8 @@ struct Demo {
 void add_network_options(CLI::App& command, NetworkFiles& network);
 /// Declares --threads and --quiet.
 void add_run_options(CLI::App& command, RunOptions& options);
+/// Declares --tiling, --tile-size and --slicing.
+void add_tiling_options(CLI::App& command, RunOptions& options);
 /// Throws a usage error unless the options name the sides that are needed.
 void require_network(const NetworkFiles& network, bool encoder, bool decoder);
 

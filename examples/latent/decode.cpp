@@ -4,7 +4,6 @@
 #include "network.hpp"
 
 #include <latent/io/image.hpp>
-#include <latent/io/safetensors_writer.hpp>
 #include <latent/pipelines/image.hpp>
 
 #include <CLI/CLI.hpp>
@@ -18,6 +17,27 @@
 namespace latent::command {
 
 namespace {
+
+/// Latents from a file of tensors, or from the .png that `latent encode` writes.
+TensorFile read_latents(const NetworkFiles& network, const std::filesystem::path& path,
+                        const std::string& key) {
+    const MappedFile file(path);
+    const auto bytes = file.bytes();
+    const auto where = display(path);
+    if (!latent::detail::is_png(bytes))
+        return read_tensor(path, key, "latents", 3 * max_pixels);
+    const auto info = image_info(where, bytes);
+    if (info.channels != 4 || info.bits != 8) {
+        fail(where,
+             std::to_string(info.channels) + " channels of " + std::to_string(info.bits) +
+                 " bits",
+             "4 of 8 bits: red, green, blue and alpha", "latent encode writes such latents");
+    }
+    const auto image = decode_image(where, bytes, 4);
+    return {where,
+            latents_of_picture(network, where, image.pixels, {image.width, image.height}),
+            {}};
+}
 
 /// A side of the image before it was padded, from the metadata; 0 where there is none.
 std::int64_t side_of(const TensorFile& file, const std::string& name) {
@@ -54,16 +74,20 @@ void write_images(const std::filesystem::path& path, const Tensor<Cpu<float>>& i
 
 void Decode::add_to(CLI::App& app) {
     auto* const command = app.add_subcommand("decode", "Latents to images");
-    command->add_option("IN", in, "A safetensors file with latents [N, C, h, w]")->required();
+    command
+        ->add_option("IN", in,
+                     "A safetensors or .npy file with latents [N, C, h, w], or a .png of them")
+        ->required();
     command
         ->add_option(
             "-o,--out", out,
-            "A .png (several images: NAME-0.png, NAME-1.png, ...), or a .safetensors file "
-            "with the images in about [-1, 1] under the key sample")
+            "A .png (several images: NAME-0.png, NAME-1.png, ...), or a .safetensors or .npy "
+            "file with the images in about [-1, 1], under the key sample")
         ->required();
     command->add_option("--key", key, "The tensor in IN (default: latents, or its only one)");
     add_network_options(*command, network);
     add_run_options(*command, options);
+    add_tiling_options(*command, options);
     command->footer("Example:\n  latent decode latents.safetensors --decoder taef2_decoder.pth "
                     "-o photo.png");
     command->callback([this] {
@@ -73,19 +97,19 @@ void Decode::add_to(CLI::App& app) {
 }
 
 void Decode::run() const {
-    require_output(out, {".png", ".safetensors"});
-    const auto file = read_tensor(in, key, "latents", 3 * max_pixels);
+    require_output(out, {".png", ".safetensors", ".npy"});
+    const NetworkFiles side{network.model, "", network.decoder};
+    const auto file = read_latents(side, in, key);
     const Size size{side_of(file, "width"), side_of(file, "height")};
     if ((size.width == 0) != (size.height == 0)) {
         fail(file.where, "one of width and height in the file's metadata", "both or none");
     }
-    const auto images = decode_latents({network.model, "", network.decoder}, options,
-                                       file.where, file.tensor, size);
+    const auto images = decode_latents(side, options, file.where, file.tensor, size);
     stop_if_interrupted();
     if (extension(out) == ".png") {
         write_images(out, images, options.quiet);
     } else {
-        save_safetensors(out, {{"sample", images}});
+        write_tensor(out, "sample", images);
     }
 }
 

@@ -4,12 +4,13 @@
 #include "network.hpp"
 
 #include <latent/io/image.hpp>
-#include <latent/io/safetensors_writer.hpp>
 #include <latent/pipelines/image.hpp>
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <filesystem>
+#include <iostream>
 #include <map>
 #include <string>
 
@@ -34,15 +35,18 @@ void Encode::add_to(CLI::App& app) {
     auto* const command = app.add_subcommand("encode", "Images to latents");
     command
         ->add_option("IN", in,
-                     "A PNG or JPEG, or a safetensors file with images [N, 3, H, W] in "
-                     "[-1, 1]")
+                     "A PNG or JPEG, or a safetensors or .npy file with images [N, 3, H, W] "
+                     "in [-1, 1]")
         ->required();
     command
-        ->add_option("-o,--out", out, "The latents: a .safetensors file, under the key latents")
+        ->add_option("-o,--out", out,
+                     "The latents: a .safetensors file, under the key latents; a .npy; or, in "
+                     "8 bits, a .png of one image's")
         ->required();
     command->add_option("--key", key, "The tensor in IN (default: its only one)");
     add_network_options(*command, network);
     add_run_options(*command, options);
+    add_tiling_options(*command, options);
     command->footer("Example:\n  latent encode photo.png -m taesd -o latents.safetensors");
     command->callback([this] {
         require_network(network, true, false);
@@ -51,18 +55,29 @@ void Encode::add_to(CLI::App& app) {
 }
 
 void Encode::run() const {
-    require_output(out, {".safetensors"});
+    require_output(out, {".safetensors", ".npy", ".png"});
+    const bool picture = extension(out) == ".png";
     const auto images = read_images(in, key);
     // A decoder's file beside the encoder's is not needed here.
     const auto encoded = encode_images({network.model, network.encoder, ""}, options,
-                                       images.where, images.tensor);
+                                       images.where, images.tensor, picture);
     std::map<std::string, std::string> metadata;
     if (encoded.padded) {
         metadata["width"] = std::to_string(images.tensor.dim(3));
         metadata["height"] = std::to_string(images.tensor.dim(2));
     }
     stop_if_interrupted();
-    save_safetensors(out, {{"latents", encoded.latents}}, metadata);
+    if (picture) {
+        const auto width = encoded.latents.dim(3);
+        const auto pixels = static_cast<std::int64_t>(encoded.picture.size()) / 4;
+        write_png(out, {width, pixels / width, 4, encoded.picture});
+    } else {
+        write_tensor(out, "latents", encoded.latents, metadata);
+    }
+    if (encoded.padded && extension(out) != ".safetensors" && !options.quiet) {
+        std::cerr << "remark: the image was padded, and a " << extension(out)
+                  << " does not keep its size\n";
+    }
 }
 
 } // namespace latent::command

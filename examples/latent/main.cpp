@@ -38,6 +38,19 @@ void add_run_options(CLI::App& command, RunOptions& options) {
     command.add_flag("--quiet", options.quiet, "No progress bar and no remarks");
 }
 
+void add_tiling_options(CLI::App& command, RunOptions& options) {
+    auto* const tiling =
+        command
+            .add_option("--tiling", options.tiling,
+                        "Tile by tile, in less memory: exact gives the same image (not for "
+                        "TAEF2), diffusers what diffusers' tiles give")
+            ->check(CLI::IsMember({"exact", "diffusers"}));
+    command.add_option("--tile-size", options.tile_size, "The side of a tile in pixels")
+        ->needs(tiling)
+        ->capture_default_str();
+    command.add_flag("--slicing", options.slicing, "The images of a batch one after the other");
+}
+
 void require_network(const NetworkFiles& network, bool encoder, bool decoder) {
     if (!network.model.empty()) return;
     if (encoder && network.encoder.empty()) throw CLI::RequiredError("--model or --encoder");

@@ -6,7 +6,9 @@
 
 #include <latent/io/load.hpp>
 #include <latent/io/system.hpp>
+#include <latent/models/tiling.hpp>
 #include <latent/pipelines/image.hpp>
+#include <latent/pipelines/latent_image.hpp>
 
 #include <chrono>
 #include <cstdio>
@@ -44,6 +46,39 @@ void require_pixels(const std::string& where, const Tensor<Device>& x, double sc
          "at most " + std::to_string(max_pixels));
 }
 
+/// Whether a side makes latents of pixels, or pixels of latents.
+template <class AnyDevice>
+constexpr bool encodes(const EncoderTiny<AnyDevice>&) {
+    return true;
+}
+template <class AnyDevice>
+constexpr bool encodes(const DecoderTiny<AnyDevice>&) {
+    return false;
+}
+
+/// A side's output for x, in slices and tiles as the options say.
+template <template <class> class Side, class AnyDevice, class Trace>
+Tensor<AnyDevice> in_parts(const Side<AnyDevice>& side, const AutoencoderTinyConfig& config,
+                           const Tensor<AnyDevice>& x, const RunOptions& options,
+                           const Trace& trace) {
+    using Input = Tensor<AnyDevice>;
+    const auto factor = encodes(side) ? config.encoder_factor() : config.decoder_factor();
+    const auto whole = [&](const Input& part) { return side.forward(part, trace); };
+    const auto tiled = [&](const Input& part) {
+        if (options.tiling.empty()) return whole(part);
+        const auto latents = latents_of_tile("--tile-size", options.tile_size, factor);
+        if (options.tiling == "exact") {
+            const auto tile = encodes(side) ? latents : latents * factor;
+            return exact_tiles(part, side.receptive_field(), tile, whole);
+        }
+        BlendedTiling tiles{.where = "--tiling diffusers"};
+        tiles.tile = encodes(side) ? options.tile_size : latents;
+        (encodes(side) ? tiles.down : tiles.up) = factor;
+        return blended_tiles(part, tiles, whole);
+    };
+    return options.slicing ? sliced(x, tiled) : tiled(x);
+}
+
 /// How the work of a run is spread, known from a run without data; empty where nobody would
 /// look.
 template <template <class> class Side>
@@ -54,7 +89,8 @@ Schedule plan(const AutoencoderTinyConfig& config, const std::string& path, cons
     Workspace run({.threads = 1});
     Recorder recorder;
     const Side<Meta> side(Weights(recorder, path), config);
-    (void)side.forward(Tensor<Meta>(shape), ScheduleTrace{&schedule});
+    const Tensor<Meta> x(shape);
+    (void)in_parts<Side>(side, config, x, options, ScheduleTrace{&schedule});
     return schedule;
 }
 
@@ -65,7 +101,7 @@ Tensor<Device> run_side(const Side<Device>& side, const AutoencoderTinyConfig& c
     const Progress progress(title, plan<Side>(config, side.path, x.shape(), options));
     const auto start = std::chrono::steady_clock::now();
     Workspace run({.threads = options.threads});
-    auto y = side.forward(x, progress);
+    auto y = in_parts<Side>(side, config, x, options, progress);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     if (seconds != nullptr) *seconds = elapsed.count();
     return y;
@@ -85,15 +121,29 @@ AutoencoderTiny<Device> load_both(const NetworkFiles& network, std::string& path
 } // namespace
 
 Encoded encode_images(const NetworkFiles& network, const RunOptions& options,
-                      const std::string& where, const Tensor<Device>& images) {
+                      const std::string& where, const Tensor<Device>& images, bool picture) {
     auto files = open_network(network);
     const auto config = files.config;
     require_channels(where, images, config.in_channels, "image", files.path);
     require_pixels(where, images, 1, 0);
+    if (picture) {
+        if (images.dim(0) != 1) fail(where, to_string(images.shape()), "one image for a .png");
+        (void)latent_images(files.path, config.latent_channels);
+    }
     const auto encoder = load_encoder_tiny(std::move(files));
     const auto padded = pad_to_multiple(images, config.encoder_factor());
-    return {run_side(encoder, config, "encode", padded, options),
-            !(padded.shape() == images.shape())};
+    Encoded encoded;
+    encoded.latents = run_side(encoder, config, "encode", padded, options);
+    encoded.padded = padded.shape() != images.shape();
+    if (picture) encoded.picture = rgba_from_latents(encoded.latents, config);
+    return encoded;
+}
+
+Tensor<Device> latents_of_picture(const NetworkFiles& network, const std::string& where,
+                                  std::span<const std::uint8_t> pixels, Size size) {
+    const auto config = open_network(network).config;
+    (void)latents_shape(where, config.latent_channels, size.width, size.height);
+    return latents_from_rgba(pixels, size.width, size.height, config);
 }
 
 Tensor<Device> decode_latents(const NetworkFiles& network, const RunOptions& options,

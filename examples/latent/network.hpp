@@ -22,13 +22,22 @@ struct Size {
 };
 
 /// The latents of images [N, C, H, W] in [-1, 1], whose right and lower edges are repeated up
-/// to a multiple of the network's factor. `where` begins an Error about the images.
+/// to a multiple of the network's factor. `where` begins an Error about the images. With
+/// `picture` the latents come as RGBA pixels, too: of one image, 4 channels a pixel.
 struct Encoded {
     Tensor<Cpu<float>> latents;
     bool padded = false;
+    std::vector<std::uint8_t> picture; ///< as wide as the latents (pipelines/latent_image.hpp)
 };
 [[nodiscard]] Encoded encode_images(const NetworkFiles& network, const RunOptions& options,
-                                    const std::string& where, const Tensor<Cpu<float>>& images);
+                                    const std::string& where, const Tensor<Cpu<float>>& images,
+                                    bool picture = false);
+
+/// The latents for this network that such a picture holds.
+[[nodiscard]] Tensor<Cpu<float>> latents_of_picture(const NetworkFiles& network,
+                                                    const std::string& where,
+                                                    std::span<const std::uint8_t> pixels,
+                                                    Size size);
 
 /// The images [N, C, H, W], about [-1, 1], of latents [N, c, h, w]; of a size beyond zero the
 /// upper left part. `where` begins an Error about the latents or the size.

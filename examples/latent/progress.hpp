@@ -4,29 +4,28 @@
 #include <latent/tensor/trace.hpp>
 #include <latent/tensor/workspace.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <functional>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace latent::command {
 
-/// How much of a run is done after a module: its path, and the multiply-adds up to there.
-using Schedule = std::map<std::string, std::int64_t, std::less<>>;
+/// How much of a run is done after each call of its trace: the multiply-adds up to there. Tiles
+/// call it with the same paths again.
+using Schedule = std::vector<std::int64_t>;
 
 /// A trace that writes a schedule down. On Meta that costs nothing, and it holds for every
 /// device.
 struct ScheduleTrace {
     Schedule* schedule;
 
-    void operator()(std::string_view path, const auto&) const {
-        (*schedule)[std::string(path)] = Workspace::current()->report().multiply_adds;
+    void operator()(std::string_view, const auto&) const {
+        schedule->push_back(Workspace::current()->report().multiply_adds);
     }
 };
 
@@ -36,9 +35,7 @@ class Progress {
 public:
     /// An empty schedule draws nothing.
     Progress(std::string title, Schedule schedule)
-        : title_(std::move(title)), schedule_(std::move(schedule)) {
-        for (const auto& [path, work] : schedule_) total_ = std::max(total_, work);
-    }
+        : title_(std::move(title)), schedule_(std::move(schedule)) {}
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
     ~Progress() {
@@ -46,14 +43,15 @@ public:
         if (drawn_) std::fputs("\r\033[K", stderr);
     }
 
-    void operator()(std::string_view path, const auto&) const {
+    void operator()(std::string_view, const auto&) const {
         if (interrupted()) throw Stopped();
-        const auto step = schedule_.find(path);
+        const auto step = step_++;
         const auto now = Clock::now();
-        if (step == schedule_.end() || total_ == 0 || now < next_) return;
+        if (step >= schedule_.size() || schedule_.back() == 0 || now < next_) return;
         next_ = now + std::chrono::milliseconds(100);
         drawn_ = true;
-        const auto done = static_cast<double>(step->second) / static_cast<double>(total_);
+        const auto done =
+            static_cast<double>(schedule_[step]) / static_cast<double>(schedule_.back());
         constexpr int width = 40;
         const auto filled = static_cast<std::size_t>(done * width);
         std::string bar(width, '.');
@@ -68,8 +66,8 @@ private:
 
     std::string title_;
     Schedule schedule_;
-    std::int64_t total_ = 0;
     // A trace is handed on as const.
+    mutable std::size_t step_ = 0;
     mutable Clock::time_point next_ = Clock::now() + std::chrono::seconds(1);
     mutable bool drawn_ = false;
 };

@@ -27,6 +27,7 @@
 #include "latent/ops/upsample_nearest.hpp" // each pixel becomes a square
 #include "latent/ops/interpolate.hpp"      // bilinear and bicubic enlargement
 #include "latent/ops/conv2d.hpp"           // convolution: the definition, Winograd, columns
+#include "latent/ops/window.hpp"           // parts of an image: cut out, pasted, blended
 
 // 3. Layers: what owns parameters.
 #include "latent/layers/conv2d.hpp"
@@ -35,4 +36,7 @@
 
 // 4. Blocks and models.
 #include "latent/blocks/autoencoder_tiny_block.hpp" // three convolutions and a skip
+#include "latent/models/receptive_field.hpp"        // what a network sees of its input
+#include "latent/models/tiling.hpp"                 // large images in slices and tiles
+#include "latent/models/latent_codec.hpp"           // latents in 8 bits
 #include "latent/models/autoencoder_tiny.hpp"       // AutoencoderTiny: image <-> latents

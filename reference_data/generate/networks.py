@@ -1,6 +1,8 @@
 """reference_data/layers/, blocks/ and models/: whole modules, every one of them hooked.
 Weights are those of torch.manual_seed(seed) and the constructor, or TAEF2's trained ones."""
 
+import copy
+
 from golden import Golden, generator, run_hooked, uniform
 
 import numpy
@@ -154,6 +156,40 @@ def make_taesana():
     return file
 
 
+# Tiles in pixels, the overlap in thousandths, the batch, the image's and the latents' sides.
+# 45 pixels from one ragged tile to the next are no whole number of latents.
+TILED = {
+    "quarter": (64, 250, 2, (104, 136), (11, 13)),
+    "eighth": (128, 125, 1, (136, 240), (17, 30)),
+    "ragged": (64, 300, 1, (152, 96), (19, 12)),
+}
+
+
+def make_tiling():
+    """diffusers' tiles with their masks, encoded and decoded; inputs as in seeded_inputs. The
+    truth makes its masks in float64, too: what diffusers makes follows the default dtype."""
+    file = Golden("models/tiling", "tiles of a small AutoencoderTiny, weights of seed 13")
+    vae = seeded(
+        13, AutoencoderTiny,
+        encoder_block_out_channels=(8, 8, 8, 8), decoder_block_out_channels=(8, 8, 8, 8),
+        num_encoder_blocks=(1, 1, 1, 1), num_decoder_blocks=(1, 1, 1, 1),
+    )
+    vae.use_tiling = True
+    for name, (tile, overlap, batch, image, latents) in TILED.items():
+        file.numbers(f"{name}.case", [tile, overlap, batch, *image, *latents])
+        vae.tile_sample_min_size = tile
+        vae.tile_latent_min_size = tile // vae.spatial_scale_factor
+        vae.tile_overlap_factor = overlap / 1000
+        inputs = seeded_inputs((batch, 3, *image), (batch, 4, *latents), seed=14)
+        for side, call, x in zip(("encode", "decode"), (latents_of, image_of), inputs):
+            single = call(vae, x)
+            torch.set_default_dtype(torch.float64)
+            truth = call(copy.deepcopy(vae).double(), x.double())
+            torch.set_default_dtype(torch.float32)
+            file.output(f"{name}.{side}", single, truth)
+    return file
+
+
 def make_trained(trained, photos):
     """The astronaut's face, x = 160 .. 287, y = 64 .. 191, as pixel / 127.5 - 1 in float32;
     what is decoded are TAEF2's float32 latents of it, as stored."""
@@ -176,5 +212,6 @@ def files(data):
     yield make_bicubic()
     yield make_taef2()
     yield make_taesana()
+    yield make_tiling()
     if trained:
         yield make_trained(trained, data / "photos")

@@ -249,7 +249,7 @@ TEST_CASE("every mistake is one line, exit code 1, and no file", "[cli]") {
                             const std::string& to, const std::string& part) {
         check_refused({"decode", in, "-m", model, "-o", to}, 1, part);
     };
-    encode(photo, photo, out, "photo.png: got a file that begins with");
+    encode(photo, photo, out, "photo.png: got an image, expected a checkpoint");
     encode(photo, bench.path().string(), out, "got a folder without weights");
     encode(photo, bench.at("empty"), out, "empty: got an empty file");
     encode(photo, "/dev/null", out, "/dev/null: got a device");
@@ -259,11 +259,12 @@ TEST_CASE("every mistake is one line, exit code 1, and no file", "[cli]") {
     encode(bench.at("text.txt"), net, out, "text.txt: got a file that begins with");
     encode(bench.at("good"), net, out,
            "got 5 channels in [1, 5, 2, 3], expected 3 image channels");
-    encode(photo, net, png, "the extension \".png\"");
+    encode(photo, net, bench.at("out.jpg"), "the extension \".jpg\"");
+    encode(photo, net, png, "net.safetensors: got 5 latent channels, expected a multiple of 4");
     encode(photo, net, bench.at("out"), "no extension");
     encode(photo, net, bench.at("nowhere/out.safetensors"), "a path that can be written to");
 
-    decode(photo, net, png, "photo.png: got a file that begins with");
+    decode(photo, net, png, "photo.png: got 3 channels of 8 bits, expected 4 of 8 bits");
     decode(bench.at("four"), net, png,
            "got 4 channels in [1, 4, 2, 3], expected 5 latent channels");
     decode(bench.at("flat"), net, png, "got shape [5, 2, 3], expected a shape [N, C, H, W]");

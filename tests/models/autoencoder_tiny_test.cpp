@@ -153,42 +153,6 @@ TEST_CASE("a decoder is built without its encoder", "[models]") {
                    "encoder.layers.0"));
 }
 
-TEST_CASE("latents to 8 bits and back are torch's", "[models]") {
-    const Golden golden("models/taesd");
-    const auto network = tiny_networks()[0];
-    Recorder recorder;
-    const AutoencoderTiny<Cpu<float>> model(Weights{recorder}, network.config);
-    const auto z = scale(network.draw_latents(), 2);
-
-    const auto scaled_latents = model.scale_latents(z);
-    // One rounding apart: torch divides by 6, we multiply by 1 / 6. The bytes are the same.
-    const auto torch = golden.tensor<double>("scale_latents.float32");
-    CHECK(closeness(scaled_latents, torch).relative <= 1e-7);
-    CHECK(std::ranges::max(scaled_latents.values()) == 1); // some are beyond what 8 bits hold
-    const auto bytes = model.to_uint8(scaled_latents);
-    const auto stored = golden.tensor<float>("bytes");
-    REQUIRE(bytes.size() == stored.values().size());
-    CHECK(std::ranges::equal(bytes, stored.values(), [](std::uint8_t a, float b) {
-        return static_cast<float>(a) == b;
-    }));
-    const auto back = model.unscale_latents(model.from_uint8(bytes, z.shape()));
-    CHECK(same_bits(back, golden.tensor<float>("unscale_latents.float32")));
-
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        const auto inside = std::clamp(z.values()[i], -3.0F, 3.0F);
-        CHECK(std::abs(back.values()[i] - inside) <= 3.0F / 255 + 1e-6F);
-    }
-    CHECK(contains(message_of([&] { (void)model.from_uint8(bytes, {1, 4, 9, 9}); }), "bytes"));
-}
-
-TEST_CASE("8-bit latents round halves to even", "[models]") {
-    Recorder recorder;
-    const AutoencoderTiny<Cpu<double>> model(Weights{recorder}, uneven_config());
-    Tensor<Cpu<double>> z(Shape{5});
-    std::ranges::copy(std::vector<double>{0.5 / 255, 1.5 / 255, 2.5 / 255, 0.0, 1.0}, z.data());
-    CHECK(model.to_uint8(z) == std::vector<std::uint8_t>{0, 2, 2, 0, 255});
-}
-
 TEST_CASE("forward is AutoencoderTiny.forward: encode, 8 bits, decode", "[models]") {
     const Golden golden("models/taesd");
     const auto network = tiny_networks()[0];

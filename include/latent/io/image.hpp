@@ -53,7 +53,8 @@ namespace detail {
            bytes[2] == std::byte{0xFF};
 }
 
-/// Refuses a PNG with a chunk that reaches beyond its end: stb asks for the memory first.
+/// Refuses a PNG with a chunk that reaches beyond its end, or without the chunk that ends it:
+/// stb asks for the memory first.
 inline void require_whole_chunks(std::string_view where, std::span<const std::byte> bytes) {
     // Behind the signature stand chunks: a length, big-endian, a kind, the data, a checksum.
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -62,15 +63,16 @@ inline void require_whole_chunks(std::string_view where, std::span<const std::by
         for (const char c : text.substr(begin, 4)) {
             length = length * 256 + static_cast<unsigned char>(c);
         }
-        if (text.substr(begin + 4, 4) == "IEND") return;
         if (length > text.size() - begin - 12) {
             fail(where,
                  "a chunk of " + std::to_string(length) + " bytes at byte " +
                      std::to_string(begin),
                  "chunks inside of the file", "it was cut short");
         }
+        if (text.substr(begin + 4, 4) == "IEND") return;
         begin += 12 + length;
     }
+    fail(where, "no chunk IEND", "a PNG with its end", "it was cut short");
 }
 
 [[noreturn]] inline void fail_image(std::string_view where) {
@@ -105,13 +107,19 @@ inline void require_whole_chunks(std::string_view where, std::span<const std::by
     int width = 0, height = 0, channels = 0;
     if (stbi_info_from_memory(detail::stb_bytes(bytes), size, &width, &height, &channels) ==
         0) {
+        // Why, stb says only when it decodes.
+        stbi_image_free(stbi_load_from_memory(detail::stb_bytes(bytes), size, &width, &height,
+                                              &channels, 3));
         detail::fail_image(where);
     }
-    const bool deep = stbi_is_16_bit_from_memory(detail::stb_bytes(bytes), size) != 0;
+    const bool deep = png && stbi_is_16_bit_from_memory(detail::stb_bytes(bytes), size) != 0;
     const ImageInfo info{width, height, channels, deep ? 16 : 8};
     const auto text = std::to_string(width) + " x " + std::to_string(height) + " pixels";
     if (info.width < 1 || info.height < 1 || info.width > max_image_pixels / info.height) {
         fail(where, text, "1 to " + std::to_string(max_image_pixels) + " pixels");
+    }
+    if (!png && !has_end_of_image(bytes)) {
+        fail(where, "no end of image", "a JPEG with its end", "it was cut short");
     }
     // Each format needs some bits for a pixel, however plain the picture: zlib packs no more
     // than 1032 bytes into one, a JPEG spends two bits or more on a block of 64 pixels (half of
@@ -132,30 +140,36 @@ inline void require_whole_chunks(std::string_view where, std::span<const std::by
 }
 
 /// Decodes a PNG or JPEG to 3 channels: grey is repeated, alpha dropped (not blended), 16 bits
-/// reduced to their upper 8. A JPEG's orientation tag is not obeyed.
+/// reduced to their upper 8. Of 4 channels the last is alpha, 255 where the file has none.
+/// A JPEG's orientation tag is not obeyed.
 /// Throws Error, beginning with `where`, for anything else and for broken images.
 [[nodiscard]] inline Image decode_image(std::string_view where,
-                                        std::span<const std::byte> bytes) {
+                                        std::span<const std::byte> bytes,
+                                        std::int64_t channels = 3) {
+    if (channels != 3 && channels != 4) {
+        fail(where, std::to_string(channels) + " channels asked for", "3 or 4");
+    }
     const auto info = image_info(where, bytes);
     struct Free {
         void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
     };
-    int width = 0, height = 0, channels = 0;
+    int width = 0, height = 0, stored = 0;
     const std::unique_ptr<stbi_uc, Free> pixels(
         stbi_load_from_memory(detail::stb_bytes(bytes), static_cast<int>(bytes.size()), &width,
-                              &height, &channels, 3));
+                              &height, &stored, static_cast<int>(channels)));
     if (!pixels) detail::fail_image(where);
     if (width != info.width || height != info.height) {
         fail(where, "two sizes in one image", "one");
     }
-    const auto count = static_cast<std::size_t>(info.width * info.height * 3);
-    return {info.width, info.height, 3, {pixels.get(), pixels.get() + count}};
+    const auto count = static_cast<std::size_t>(info.width * info.height * channels);
+    return {info.width, info.height, channels, {pixels.get(), pixels.get() + count}};
 }
 
 /// The same, of a file.
-[[nodiscard]] inline Image read_image(const std::filesystem::path& path) {
+[[nodiscard]] inline Image read_image(const std::filesystem::path& path,
+                                      std::int64_t channels = 3) {
     const MappedFile file(path);
-    return decode_image(display(path), file.bytes());
+    return decode_image(display(path), file.bytes(), channels);
 }
 
 /// The image as the bytes of a PNG, of 1 to 4 channels. Errors begin with `where`.

@@ -2,6 +2,7 @@
 
 #include "latent/blocks/autoencoder_tiny_block.hpp"
 #include "latent/models/autoencoder_tiny_config.hpp"
+#include "latent/models/receptive_field.hpp"
 #include "latent/ops/arithmetic.hpp"
 #include "latent/ops/interpolate.hpp"
 
@@ -78,6 +79,19 @@ struct DecoderTiny {
         auto image = scale(conv_out->forward(h, trace), 2, -1);
         trace(path, image);
         return image;
+    }
+
+    /// What a pixel sees of the latents: 38 x 38 of them at most for TAESD. Throws Error for
+    /// TAEF2, each of whose pixels sees all latents.
+    [[nodiscard]] ReceptiveField receptive_field() const {
+        ReceptiveField field;
+        append(field, conv_in);
+        for (const auto& stage : stages) {
+            for (const auto& block : stage.blocks) append(field, block);
+            if (stage.up) append(field, *stage.up, upsampling_scaling_factor, upsample_fn);
+        }
+        append(field, *conv_out);
+        return field;
     }
 
 private:

@@ -2,6 +2,7 @@
 
 #include "latent/blocks/autoencoder_tiny_block.hpp"
 #include "latent/models/autoencoder_tiny_config.hpp"
+#include "latent/models/receptive_field.hpp"
 #include "latent/ops/arithmetic.hpp"
 
 #include <cstdint>
@@ -78,6 +79,20 @@ struct EncoderTiny {
         auto latents = conv_out->forward(h, trace);
         trace(path, latents);
         return latents;
+    }
+
+    /// What a latent sees of the image: 291 x 291 pixels for TAESD. Throws Error for TAEF2,
+    /// each of whose latents sees the whole image.
+    [[nodiscard]] ReceptiveField receptive_field() const {
+        ReceptiveField field;
+        for (const auto& conv : stem) append(field, conv);
+        if (conv_in) append(field, *conv_in);
+        for (const auto& stage : stages) {
+            if (stage.down) append(field, *stage.down);
+            for (const auto& block : stage.blocks) append(field, block);
+        }
+        append(field, *conv_out);
+        return field;
     }
 };
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -44,13 +43,15 @@ struct Taps {
     }; // d <= 2
     std::vector<Taps> taps;
     for (std::int64_t i = 0; i < size * factor; ++i) {
-        const double source =
-            (static_cast<double>(i) + 0.5) / static_cast<double>(factor) - 0.5;
-        const double floor = std::floor(source);
-        const double t = source - floor;
+        // source = floor + t = numerator / (2 factor) - 1, all in whole numbers but the last
+        // division: so a part of an image has the same weights as the whole.
+        const auto numerator = 2 * i + 1 + factor;
+        const auto floor = numerator / (2 * factor) - 1;
+        const double t =
+            static_cast<double>(numerator % (2 * factor)) / static_cast<double>(2 * factor);
         auto& tap = taps.emplace_back();
         for (std::int64_t k = 0; k < 4; ++k) {
-            const auto at = static_cast<std::int64_t>(floor) + k - 1;
+            const auto at = floor + k - 1;
             tap.at[static_cast<std::size_t>(k)] = std::clamp<std::int64_t>(at, 0, size - 1);
         }
         if (mode == Interpolation::bicubic) {
