@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import checkpoints
 import compare
 import golden
 import networks
@@ -26,6 +27,7 @@ import torch
 
 HERE = Path(__file__).resolve().parent
 STORED = HERE.parent
+COMMAND = STORED.parent / "build" / "latent"
 TEXT = {"tensor/random.tsv": "tensor_random.py", "tensor/print.txt": "tensor_print.py"}
 
 
@@ -71,6 +73,16 @@ def generate(folder, data):
     for name, script in TEXT.items():
         subprocess.run([sys.executable, HERE / script, "--out", folder], check=True)
         yield name, f"text of {script}", None
+    yield from checkpoints.stored(folder)
+
+
+def compare_checkpoints():
+    """What the built command reads in random checkpoints, beside what torch reads."""
+    if not COMMAND.exists():
+        print("skipped: build/latent is not built, so it reads no random checkpoints")
+        return 0
+    print("random checkpoints, read by build/latent and by torch, safetensors and numpy")
+    return checkpoints.compare(COMMAND)
 
 
 def main():
@@ -90,7 +102,9 @@ def main():
     made = list(generate(folder, data))
     entries = manifest(made, folder)
     if arguments.update:
-        write_manifest(stored, settings(), {**known["files"], **entries})
+        there = {name for name in known["files"] if (STORED / name).exists()}
+        kept = {name: known["files"][name] for name in there}
+        write_manifest(stored, settings(), {**kept, **entries})
         print(f"wrote {len(entries)} files into {folder}")
         return 0
 
@@ -105,6 +119,7 @@ def main():
         difference = compare.files(folder / name, STORED / name)
         print(f"{'ok' if difference.good else 'DIFFERS':8} {name}: {difference.text}")
         problems += not difference.good
+    problems += compare_checkpoints()
     return 1 if problems else 0
 
 

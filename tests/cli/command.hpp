@@ -4,6 +4,7 @@
 #include "io/file_bytes.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ inline constexpr const char* no_command = "LATENT_CLI is not set: no command to 
 struct Outcome {
     int code = -1; ///< 128 and the signal where one ended it
     std::string out, err;
+    double peak_mib = 0; ///< the most memory that it held; 0 where the system does not tell
 };
 
 /// A run of the command; stdout and stderr go to files.
@@ -57,8 +59,14 @@ public:
     Outcome wait() {
         if (id_ > 0) {
             int status = 0;
-            ::waitpid(std::exchange(id_, 0), &status, 0);
+            struct rusage usage {};
+            ::wait4(std::exchange(id_, 0), &status, 0, &usage);
             outcome_.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+#if defined(__APPLE__)
+            outcome_.peak_mib = static_cast<double>(usage.ru_maxrss) / (1024.0 * 1024.0);
+#else
+            outcome_.peak_mib = static_cast<double>(usage.ru_maxrss) / 1024.0;
+#endif
             outcome_.out = read_text(folder_ / "out");
             outcome_.err = read_text(folder_ / "err");
         }

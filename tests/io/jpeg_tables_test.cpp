@@ -62,3 +62,16 @@ TEST_CASE("jpeg_tables: an image with too many codes is refused") {
                    }),
                    "i.jpg: got a Huffman table of more than 256 codes"));
 }
+
+TEST_CASE("jpeg_tables: an image ends behind its scan") {
+    const auto has_end = [](const std::string& file) {
+        return has_end_of_image(std::as_bytes(std::span(file)));
+    };
+    const std::string end = "\xFF\xD9";
+    CHECK(has_end(start + scan + end));
+    CHECK(has_end(start + scan + segment('\xC4', table(2)) + scan + end + "more"));
+    CHECK_FALSE(has_end(start + scan));
+    CHECK_FALSE(has_end(start + scan + "\xFF"));
+    CHECK_FALSE(has_end(start + end + scan)); // as in the picture of a camera's preview
+    CHECK_FALSE(has_end(start + segment('\xE1', start + scan + end) + scan));
+}

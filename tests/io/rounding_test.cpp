@@ -87,7 +87,8 @@ TEST_CASE("rounding: once, not twice") {
           0x3C01);
     CHECK(rounded(DType::F64, 1 + 3 * std::ldexp(1.0, -11) - std::ldexp(1.0, -40),
                   DType::F16) == 0x3C01);
-    // 2^62 + 2^54 + 1 is above the middle of two numbers of BF16; as a float or double it is it.
+    // 2^62 + 2^54 + 1 is above the middle of two numbers of BF16; as a float or double it is
+    // it.
     constexpr std::int64_t above = (std::int64_t{1} << 62) + (std::int64_t{1} << 54) + 1;
     CHECK(rounded(DType::I64, above, DType::BF16) == 0x5E81);
     CHECK(rounded(DType::I64, above - 1, DType::BF16) == 0x5E80);

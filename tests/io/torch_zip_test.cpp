@@ -240,3 +240,41 @@ TEST_CASE("torch zip: a file cut anywhere is refused") {
         torch_file_refusal_of(file.substr(0, length));
     }
 }
+
+#if !defined(_WIN32)
+TEST_CASE("torch zip: one tensor of 2 GiB is read without the rest") {
+    // A file whose first storage is a hole of 2 GiB, which takes no room on the disk: what zip
+    // says of the records behind it is moved by as much.
+    constexpr std::uint32_t hole = std::uint32_t{1} << 31U;
+    auto file =
+        zip_bytes({{"model/data.pkl",
+                    whole_pickle(pickle_dictionary(
+                        {{"large", pickle_tensor(pickle_storage("ByteStorage", "0", hole), 0,
+                                                 {std::int64_t{hole}}, {1})},
+                         {"small", pickle_tensor(pickle_storage("FloatStorage", "1", 4), 0, {4},
+                                                 {1})}}))},
+                   {"model/data/0", "", 0, 0, hole},
+                   {"model/data/1", four_floats}});
+    const auto behind_hole =
+        file.find("model/data/0") + std::string_view("model/data/0").size();
+    const auto move = [&](std::size_t at) {
+        const auto moved = little(
+            detail::load<std::uint32_t>(reinterpret_cast<const std::byte*>(file.data()) + at) +
+            hole);
+        file.replace(at, 4, moved);
+    };
+    move(file.rfind("PK\1\2") + 42); // where the last record begins
+    move(file.rfind("PK\5\6") + 16); // and the directory
+    const TemporaryFolder folder;
+    write_text(folder / "large.pt", file.substr(0, behind_hole));
+    std::filesystem::resize_file(folder / "large.pt", behind_hole + hole);
+    std::ofstream(folder / "large.pt", std::ios::binary | std::ios::app)
+        << file.substr(behind_hole);
+
+    const double before = peak_memory_mib();
+    const auto checkpoint = Checkpoint::open(folder / "large.pt");
+    CHECK(checkpoint.at("large").shape == Shape{std::int64_t{hole}});
+    CHECK(values_of(checkpoint, "small") == std::vector<double>{1, 2, 3, 4});
+    CHECK(peak_memory_mib() - before < 20.0);
+}
+#endif

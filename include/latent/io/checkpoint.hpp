@@ -23,9 +23,9 @@
 
 namespace latent {
 
-/// A checkpoint that stands open: safetensors, torch or .npy, mapped or in memory, in one file or
-/// in shards with an index. Opening reads names, shapes and places, and checks them all; values
-/// are read a tensor at a time. Every Error begins with the file's path.
+/// A checkpoint that stands open: safetensors, torch or .npy, mapped or in memory, in one file
+/// or in shards with an index. Opening reads names, shapes and places, and checks them all;
+/// values are read a tensor at a time. Every Error begins with the file's path.
 class Checkpoint {
 public:
     /// Opens a file, whose kind shows in its first bytes, not in its name; but what is called
@@ -98,13 +98,23 @@ private:
 
     explicit Checkpoint(std::string path) : path_(std::move(path)) {}
     Checkpoint(std::string path, Bytes bytes) : path_(std::move(path)) {
-        files_.push_back(std::move(bytes));
-        contents_ = read_checkpoint(path_, span_of(files_.back()));
+        contents_ = add_file(path_, std::move(bytes));
         sort_names();
     }
 
-    /// The files that an index names, as one checkpoint: each tensor must be where the index has
-    /// it, and no other may be there.
+    /// Takes a file in, and says what it holds. Only its directory is read, which may be spread
+    /// all over it.
+    FileContents add_file(const std::string& where, Bytes bytes) {
+        files_.push_back(std::move(bytes));
+        const auto* const mapped = std::get_if<MappedFile>(&files_.back());
+        if (mapped != nullptr) mapped->expect_scattered_reads(true);
+        auto contents = read_checkpoint(where, span_of(files_.back()));
+        if (mapped != nullptr) mapped->expect_scattered_reads(false);
+        return contents;
+    }
+
+    /// The files that an index names, as one checkpoint: each tensor must be where the index
+    /// has it, and no other may be there.
     [[nodiscard]] static Checkpoint open_shards(const std::filesystem::path& path,
                                                 const MappedFile& index_file) {
         Checkpoint all(display(path));
@@ -114,8 +124,7 @@ private:
         for (std::size_t number = 0; number < index.files.size(); ++number) {
             const auto place = path.parent_path() / index.files[number];
             const auto where = display(place);
-            all.files_.emplace_back(MappedFile(place));
-            auto contents = read_checkpoint(where, span_of(all.files_.back()));
+            auto contents = all.add_file(where, MappedFile(place));
             for (auto& tensor : contents.tensors) {
                 const auto known = index.file_of.find(tensor.name);
                 if (known == index.file_of.end() || known->second != number) {

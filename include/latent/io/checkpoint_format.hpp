@@ -57,10 +57,13 @@ namespace detail {
     if (is_zip(bytes)) return read_torch_zip(where, bytes);
     if (is_torch_legacy(bytes)) return read_torch_legacy(where, bytes);
     if (is_npy(bytes)) return read_npy(where, bytes);
-    // safetensors begins with a number. Some begin their header with white space, which is legal
-    // JSON.
+    // safetensors begins with a number. Some begin their header with white space: legal
+    // JSON. What has the signature of something else is that, whatever its name.
     const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
                                 std::min<std::size_t>(bytes.size(), 16));
+    const bool other = head.starts_with("version https") || head.starts_with("\x89PNG") ||
+                       head.starts_with("\xFF\xD8\xFF");
+    if (other) detail::fail_format(where, bytes);
     const bool json =
         head.size() > 8 && std::string_view("{ \n\t").find(head[8]) != std::string_view::npos;
     const bool plausible =

@@ -20,8 +20,8 @@ struct Overflow {
     std::size_t count = 0;
 };
 
-/// Writes a checkpoint of any kind as one safetensors file, whole or not at all. Without a dtype
-/// every tensor keeps its own, and its bits; with one (F32, F16 or BF16) every tensor is
+/// Writes a checkpoint of any kind as one safetensors file, whole or not at all. Without a
+/// dtype every tensor keeps its own, and its bits; with one (F32, F16 or BF16) every tensor is
 /// converted, each element rounded once to nearest, ties to even. No more memory is needed than
 /// for a few thousand elements. The strings beside the tensors travel along, and "format": "pt"
 /// is put to them, which Python's loaders ask for.

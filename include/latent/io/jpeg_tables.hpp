@@ -41,22 +41,19 @@ private:
     return true;
 }
 
-} // namespace detail
-
-/// Whether the Huffman tables of a JPEG fit the room that a decoder has for them: 256 codes
-/// each. Versions of stb_image up to 2.28 do not look, and write behind their tables.
-/// Segments in front of the first scan are stepped over by their lengths, so that what looks
-/// like a table inside of a comment or a profile is none; behind it every marker counts, for
-/// there a decoder may find one wherever it stands.
-[[nodiscard]] inline bool has_sound_huffman_tables(std::span<const std::byte> bytes) {
-    constexpr unsigned huffman = 0xC4, scan = 0xDA, first_plain = 0xD0, last_plain = 0xD9;
-    const detail::JpegBytes jpeg(bytes);
+/// Calls visit(marker, the position behind it, whether a scan stands in front of it) for each
+/// marker, until it returns false. Segments in front of the first scan are stepped over by
+/// their lengths, so that what looks like a marker inside of a comment or a profile is none;
+/// behind it every marker counts, for there a decoder may find one wherever it stands.
+template <class Visit>
+void for_each_marker(const JpegBytes& jpeg, Visit&& visit) {
+    constexpr unsigned scan = 0xDA, first_plain = 0xD0, last_plain = 0xD9;
     bool in_front = true;
     for (std::size_t i = 0; i + 1 < jpeg.size(); ++i) {
         if (jpeg.at(i) != 0xFF) continue;
         const auto marker = jpeg.at(i + 1);
         if (marker == 0 || marker == 0xFF) continue;
-        if (marker == huffman && !detail::is_sound_huffman_segment(jpeg, i + 2)) return false;
+        if (!visit(marker, i + 2, !in_front)) return;
         if (marker == scan) in_front = false;
         const bool plain = marker >= first_plain && marker <= last_plain;
         if (!in_front || plain || marker == 0x01) continue;
@@ -64,7 +61,34 @@ private:
         if (length < 2) continue; // no decoder goes on from here
         i += 1 + static_cast<std::size_t>(length);
     }
-    return true;
+}
+
+} // namespace detail
+
+/// Whether the Huffman tables of a JPEG fit the room that a decoder has for them: 256 codes
+/// each. Versions of stb_image up to 2.28 do not look, and write behind their tables.
+[[nodiscard]] inline bool has_sound_huffman_tables(std::span<const std::byte> bytes) {
+    constexpr unsigned huffman = 0xC4;
+    const detail::JpegBytes jpeg(bytes);
+    bool sound = true;
+    detail::for_each_marker(jpeg, [&](unsigned marker, std::size_t behind, bool) {
+        sound = marker != huffman || detail::is_sound_huffman_segment(jpeg, behind);
+        return sound;
+    });
+    return sound;
+}
+
+/// Whether the marker that ends a JPEG stands behind its first scan. A file that was cut short
+/// has none, and stb would make up the rest of the image.
+[[nodiscard]] inline bool has_end_of_image(std::span<const std::byte> bytes) {
+    constexpr unsigned end = 0xD9;
+    bool found = false;
+    detail::for_each_marker(detail::JpegBytes(bytes),
+                            [&](unsigned marker, std::size_t, bool behind_scan) {
+                                found = behind_scan && marker == end;
+                                return !found;
+                            });
+    return found;
 }
 
 } // namespace latent

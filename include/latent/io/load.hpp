@@ -4,6 +4,7 @@
 #include "latent/io/config.hpp"
 #include "latent/io/keys.hpp"
 #include "latent/io/model_files.hpp"
+#include "latent/io/text.hpp"
 #include "latent/io/weight_source.hpp"
 #include "latent/models/autoencoder_tiny.hpp"
 
@@ -25,13 +26,14 @@ namespace latent {
 
 namespace detail {
 
-/// Calls f(); its Error gets the file's path in front.
+/// Calls f(); its Error gets the file's path in front, and whatever text of the file it repeats
+/// is made fit to be shown.
 template <class F>
 decltype(auto) naming_file(const std::string& where, F&& f) {
     try {
         return std::forward<F>(f)();
     } catch (const Error& error) {
-        throw Error(where + ": " + error.what());
+        throw Error(where + ": " + printable(shortened(error.what(), 400)));
     }
 }
 

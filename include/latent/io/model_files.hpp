@@ -13,8 +13,8 @@
 #include <system_error>
 #include <vector>
 
-/// Where a model's files are, from the path that a person has at hand: a file, a model's folder,
-/// a pipeline's folder, or a folder of the Hugging Face cache.
+/// Where a model's files are, from the path that a person has at hand: a file, a model's
+/// folder, a pipeline's folder, or a folder of the Hugging Face cache.
 
 namespace latent {
 
@@ -42,8 +42,8 @@ namespace detail {
     return std::filesystem::is_directory(path, error);
 }
 
-/// models--org--name of the cache holds snapshots/REVISION/ with links into blobs/, and refs/main
-/// with the name of the newest REVISION.
+/// models--org--name of the cache holds snapshots/REVISION/ with links into blobs/, and
+/// refs/main with the name of the newest REVISION.
 [[nodiscard]] inline std::filesystem::path cache_snapshot(const std::filesystem::path& folder) {
     const auto snapshots = folder / "snapshots";
     const auto main = folder / "refs" / "main";
@@ -71,8 +71,8 @@ namespace detail {
          "name the folder of the one that is meant");
 }
 
-/// The names that diffusers gives to a model's weights, and transformers behind it: whole before
-/// half precision, safetensors before pickles, one file before shards.
+/// The names that diffusers gives to a model's weights, and transformers behind it: whole
+/// before half precision, safetensors before pickles, one file before shards.
 inline constexpr std::array weight_names = {
     "diffusion_pytorch_model.safetensors",
     "diffusion_pytorch_model.safetensors.index.json",
@@ -103,8 +103,8 @@ weights_in(const std::filesystem::path& folder) {
 
 /// The files that `path` means:
 ///   a file                            itself, a checkpoint or the index of a sharded one
-///   a model's folder                  its weights, under the first of diffusers' names, in whole
-///                                     or half precision (.fp16.), and config.json
+///   a model's folder                  its weights, under the first of diffusers' names, in
+///                                     whole or half precision (.fp16.), and config.json
 ///   a pipeline's folder               the model in its `part`, as vae/
 ///   models--org--name of the cache    the revision that refs/main names, or the only one
 /// Links are followed. Throws Error where there are no weights.

@@ -14,7 +14,8 @@
 #include <utility>
 #include <vector>
 
-/// The text in a .npy file, a dictionary as Python writes it, with these three keys in any order:
+/// The text in a .npy file, a dictionary as Python writes it, with these three keys in any
+/// order:
 ///   {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }
 
 namespace latent::detail {

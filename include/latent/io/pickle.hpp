@@ -72,6 +72,7 @@ private:
         case 'C': push({Kind::bytes, take(number(1))}); break;     // SHORT_BINBYTES
         case 'B': push({Kind::bytes, take(number(4))}); break;     // BINBYTES
         case 0x8E: push({Kind::bytes, take(number(8))}); break;    // BINBYTES8
+        case 0x96: push({Kind::bytes, take(number(8))}); break;    // BYTEARRAY8
 
         // The stack.
         case '(': marks_.push_back(stack_.size()); break;          // MARK

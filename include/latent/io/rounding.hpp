@@ -15,9 +15,10 @@
 #include <type_traits>
 #include <vector>
 
-/// From any real dtype to F32, F16 or BF16, rounded once to nearest, ties to even. A detour over
-/// float would round twice: 1 + 2^-11 + 2^-40 is above the middle of two neighbours in F16, but
-/// as a float it is the middle. So each number is first taken apart into whole parts, exactly.
+/// From any real dtype to F32, F16 or BF16, rounded once to nearest, ties to even. A detour
+/// over float would round twice: 1 + 2^-11 + 2^-40 is above the middle of two neighbours in
+/// F16, but as a float it is the middle. So each number is first taken apart into whole parts,
+/// exactly.
 
 namespace latent {
 

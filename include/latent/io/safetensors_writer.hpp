@@ -18,9 +18,9 @@
 #include <utility>
 #include <vector>
 
-/// Writing safetensors (safetensors.hpp says what such a file is). The same tensors and metadata
-/// give the same bytes: tensors stand by falling alignment of their dtype, then by name, as the
-/// reference has it.
+/// Writing safetensors (safetensors.hpp says what such a file is). The same tensors and
+/// metadata give the same bytes: tensors stand by falling alignment of their dtype, then by
+/// name, as the reference has it.
 
 namespace latent {
 
@@ -102,9 +102,9 @@ template <class Item>
 } // namespace detail
 
 /// Writes a safetensors file, whole or not at all, without holding its values: `tensors` are
-/// anything that has a name, a dtype and a shape, and emit(tensor, file) writes the bytes of one
-/// of them, exactly as many as they say. Throws Error for a name twice, a reserved name, or a
-/// path that cannot be written to.
+/// anything that has a name, a dtype and a shape, and emit(tensor, file) writes the bytes of
+/// one of them, exactly as many as they say. Throws Error for a name twice, a reserved name, or
+/// a path that cannot be written to.
 template <class Item, class Emit>
 void write_safetensors(const std::filesystem::path& path, std::vector<Item> tensors,
                        const std::map<std::string, std::string>& metadata, Emit emit) {

@@ -26,7 +26,7 @@ namespace detail {
 
 /// Refuses whatever could lead out of the index's own folder, on any system.
 inline void require_plain_file_name(std::string_view where, const std::string& name) {
-    const bool plain = !name.empty() && name != "." && name != ".." &&
+    const bool plain = !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
                        name.find_first_of("/\\:") == std::string::npos &&
                        name.find('\0') == std::string::npos;
     if (!plain) {

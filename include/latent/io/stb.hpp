@@ -57,7 +57,6 @@ inline void stb_free(void* data) {
 #define STBI_ONLY_PNG
 #define STBI_ONLY_JPEG
 #define STBI_NO_STDIO
-#define STBI_FAILURE_USERMSG
 #define STBI_MAX_DIMENSIONS (1 << 20)
 #define STBI_MALLOC(size) latent::detail::stb_allocate(size)
 #define STBI_REALLOC(data, size) latent::detail::stb_reallocate(data, size)

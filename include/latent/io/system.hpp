@@ -101,6 +101,14 @@ public:
         return {static_cast<const std::byte*>(data_), size_};
     }
 
+    /// Whether bytes are looked at here and there, far from each other: then the system reads
+    /// no neighbours with a page (megabytes on some disks), until this is taken back.
+    void expect_scattered_reads([[maybe_unused]] bool scattered) const {
+#if !defined(_WIN32)
+        if (data_ != nullptr) ::madvise(data_, size_, scattered ? MADV_RANDOM : MADV_NORMAL);
+#endif
+    }
+
 private:
 #if defined(_WIN32)
     void map(const std::filesystem::path& path) {

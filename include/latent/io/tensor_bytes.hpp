@@ -9,14 +9,15 @@
 #include <span>
 #include <vector>
 
-/// From where a tensor's elements lie in a file to a row of them, in the order and with the bytes
-/// that everybody expects: row-major and little-endian.
+/// From where a tensor's elements lie in a file to a row of them, in the order and with the
+/// bytes that everybody expects: row-major and little-endian.
 
 namespace latent {
 
 /// Whether the elements lie in the file as they shall be read.
 [[nodiscard]] inline bool is_plain(const TensorInfo& tensor) {
-    return tensor.strides.empty() && !tensor.big_endian;
+    return tensor.strides.empty() && !tensor.big_endian && !tensor.negate &&
+           !tensor.negate_imaginary;
 }
 
 /// The size of all elements, dense.
@@ -62,6 +63,10 @@ void gather_parts(std::span<const std::byte> file, const TensorInfo& tensor, Tak
                              to + static_cast<std::ptrdiff_t>(i + number));
             }
         }
+        // The sign is the highest bit of the last byte.
+        constexpr std::byte sign{0x80};
+        if (tensor.negate) to[static_cast<std::ptrdiff_t>(number - 1)] ^= sign;
+        if (tensor.negate_imaginary) to[static_cast<std::ptrdiff_t>(width - 1)] ^= sign;
         filled += width;
         if (filled == part.size() || left == 1) {
             take(std::span<const std::byte>(part).first(filled));
@@ -79,7 +84,8 @@ void gather_parts(std::span<const std::byte> file, const TensorInfo& tensor, Tak
 
 } // namespace detail
 
-/// Hands a tensor's elements to `take(std::span<const std::byte>)`, some whole elements at a time;
+/// Hands a tensor's elements to `take(std::span<const std::byte>)`, some whole elements at a
+/// time;
 /// `file` is the whole file. No more memory is needed than for one part.
 template <class Take>
 void for_each_part(std::span<const std::byte> file, const TensorInfo& tensor, Take take) {

@@ -31,6 +31,9 @@ struct TensorInfo {
     std::vector<std::int64_t> strides = {};
     /// Whether an element's bytes stand in reverse (torch files written on such machines).
     bool big_endian = false;
+    /// Which signs are turned while reading: of the numbers, or of the real parts; and of the
+    /// imaginary parts. (torch conjugates and negates by a flag, and saves the flag.)
+    bool negate = false, negate_imaginary = false;
     /// Which of the checkpoint's files holds it: 0, but for sharded ones.
     std::size_t file = 0;
 };

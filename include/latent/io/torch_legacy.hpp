@@ -29,14 +29,19 @@ namespace latent {
 [[nodiscard]] inline bool is_torch_legacy(std::span<const std::byte> bytes) {
     static constexpr unsigned char magic[] = {0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9,
                                               0x20, 0x6A, 0xA8, 0x50, 0x19, '.'};
-    return bytes.size() >= 2 + sizeof magic && bytes[0] == std::byte{0x80} &&
-           std::ranges::equal(bytes.subspan(2, sizeof magic), std::as_bytes(std::span(magic)));
+    if (bytes.size() < 2 || bytes[0] != std::byte{0x80}) return false;
+    // From protocol 4 on a frame stands before it: an opcode, and its size in 8 bytes.
+    const bool framed = bytes.size() > 2 && bytes[2] == std::byte{0x95};
+    const std::size_t begin = framed ? 11 : 2;
+    return bytes.size() >= begin + sizeof magic &&
+           std::ranges::equal(bytes.subspan(begin, sizeof magic),
+                              std::as_bytes(std::span(magic)));
 }
 
 namespace detail {
 
-/// Every storage that the pickle speaks of, also those of objects that are no tensors here: each
-/// must be stepped over.
+/// Every storage that the pickle speaks of, also those of objects that are no tensors here:
+/// each must be stepped over.
 [[nodiscard]] inline std::map<std::string_view, TorchStorage>
 storages_of(std::string_view where, const Pickle& pickle) {
     std::map<std::string_view, TorchStorage> storages;

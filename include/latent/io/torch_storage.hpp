@@ -65,11 +65,14 @@ struct TorchStorage {
     std::optional<DType> dtype; ///< torch.UntypedStorage counts bytes and has none
     std::int64_t width = 0;     ///< bytes of an element; 0 for an unknown class
     std::int64_t numel = 0;
+    /// torch.ByteStorage and torch.UntypedStorage are one to torch: bytes.
+    bool counts_bytes = false;
     /// A part of the storage, in elements, as pickles of very old torch have it.
     std::int64_t view_offset = 0, view_numel = 0;
 
     [[nodiscard]] bool is_same_storage(const TorchStorage& other) const {
-        return type == other.type && numel == other.numel;
+        return numel == other.numel &&
+               (type == other.type || (counts_bytes && other.counts_bytes));
     }
 };
 
@@ -116,7 +119,9 @@ struct TorchStorage {
         storage.dtype = type.dtype;
         storage.width = type.width;
     }
-    if (pickle.is_global(parts[1], "torch.storage", "UntypedStorage")) storage.width = 1;
+    const bool untyped = pickle.is_global(parts[1], "torch.storage", "UntypedStorage");
+    if (untyped) storage.width = 1;
+    storage.counts_bytes = untyped || storage.dtype == DType::U8;
 
     // (view key, offset, count)
     if (parts.size() < 6 || !is(5, Kind::tuple)) return storage;

@@ -61,8 +61,9 @@ public:
     }
 
 private:
-    /// Bounds on what sharing inside of a pickle can multiply.
-    static constexpr std::size_t max_visits = 4'000'000;
+    /// Bounds on what sharing inside of a pickle can multiply: dictionaries may be reached
+    /// again, but all in all no more often than a few times the pickle's own values.
+    static constexpr std::size_t visits_per_value = 4, more_visits = 10'000;
     static constexpr std::size_t max_name_bytes = std::size_t{64} << 20U;
     static constexpr std::int64_t max_repeated = std::int64_t{1} << 24U;
     static constexpr std::size_t max_rank = 64; // torch's own limit
@@ -91,6 +92,7 @@ private:
         std::vector<bool> is_open(pickle_.nodes.size());
         is_open[root] = true;
         std::string prefix;
+        const auto max_visits = visits_per_value * pickle_.nodes.size() + more_visits;
         std::size_t visits = 0, name_bytes = 0;
 
         while (!levels.empty()) {
@@ -106,17 +108,18 @@ private:
             const auto value = items[level.next + 1];
             level.next += 2;
             if (++visits > max_visits) {
-                fail(where_, "dictionaries that share each other too often", "a checkpoint");
+                fail(where_, "dictionaries that share each other too often",
+                     "at most " + std::to_string(max_visits) + " items when all is unfolded");
             }
             const bool tensor = is_tensor(value);
             if (!tensor && pickle_[value].kind != Kind::dictionary) continue;
             if (!append_key(prefix, key)) continue;
-            if (prefix.size() > max_name_bytes) fail(where_, "an endless name", "a checkpoint");
+            // A tensor's whole name is copied, a dictionary's key only put behind the prefix.
+            name_bytes += prefix.size() - (tensor ? 0 : levels.back().prefix_length);
+            if (name_bytes > max_name_bytes) {
+                fail(where_, "names longer than 64 MiB together", "a checkpoint");
+            }
             if (tensor) {
-                name_bytes += prefix.size();
-                if (name_bytes > max_name_bytes) {
-                    fail(where_, "names longer than 64 MiB together", "a checkpoint");
-                }
                 add_tensor(prefix, value);
             } else if (!is_open[value]) {
                 is_open[value] = true;
@@ -189,6 +192,34 @@ private:
         }
         add_view(bytes, *dtype, integer(parts[1], "an offset"), integers(parts[2], "a size"),
                  integers(parts[3], "strides"));
+        const std::size_t flags = v3 ? 7 : 6;
+        if (parts.size() > flags) turn_signs(tensors_.back(), parts[flags]);
+    }
+
+    /// torch conjugates and negates by a flag, {"conj": True} or {"neg": True}, and saves that.
+    void turn_signs(TensorInfo& tensor, Index flags) const {
+        if (pickle_[flags].kind != Kind::dictionary) return;
+        const auto is_set = [&](std::string_view name) {
+            bool set = false; // of a key twice the last counts
+            const auto& items = pickle_[flags].items();
+            for (std::size_t i = 0; i < items.size(); i += 2) {
+                const auto& key = pickle_[items[i]];
+                const auto& value = pickle_[items[i + 1]];
+                if (key.kind != Kind::text || key.text() != name) continue;
+                set = value.kind == Kind::boolean && value.integer() != 0;
+            }
+            return set;
+        };
+        const bool complex = tensor.dtype == DType::C64;
+        tensor.negate = is_set("neg");
+        tensor.negate_imaginary = complex && tensor.negate != is_set("conj");
+        const bool has_sign = complex || tensor.dtype == DType::F16 ||
+                              tensor.dtype == DType::BF16 || tensor.dtype == DType::F32 ||
+                              tensor.dtype == DType::F64;
+        if (tensor.negate && !has_sign) {
+            refuse("a turned sign of " + std::string(to_string(tensor.dtype)),
+                   "that of a floating-point number");
+        }
     }
 
     /// Adds the tensor that looks at `storage` so, after all that it claims was checked.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "latent/io/dtype.hpp"
 #include "latent/io/text.hpp"
 #include "latent/tensor/error.hpp"
 
@@ -9,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -77,6 +80,7 @@ public:
             fail(where_, "the record " + in_quotes(name) + " beyond the end of the file",
                  "records inside of the file");
         }
+        require_own_bytes(name, begin, status.size);
         return view_->bytes.subspan(static_cast<std::size_t>(begin),
                                     static_cast<std::size_t>(status.size));
     }
@@ -150,7 +154,8 @@ private:
         for (zip_int64_t index = 0; index < count; ++index) {
             const auto entry = static_cast<zip_uint64_t>(index);
             const char* const name = zip_get_name(archive_.get(), entry, ZIP_FL_ENC_RAW);
-            if (name) names_.emplace_back(name);
+            if (!name) fail(where_, "a record with a name that cannot be read", "a name");
+            names_.emplace_back(name);
         }
         std::ranges::sort(names_);
         const auto twice = std::ranges::adjacent_find(names_);
@@ -158,6 +163,50 @@ private:
             fail(where_, "a duplicate: the record " + in_quotes(*twice) + " twice",
                  "every record once");
         }
+    }
+
+    /// Where the header of a record stands, whose bytes begin at `begin`: libzip has skipped it
+    /// and does not tell. It is 30 bytes, the last four of them the lengths of the name and
+    /// of a padding, which both follow it.
+    [[nodiscard]] zip_uint64_t header_of(const std::string& name, zip_uint64_t begin) const {
+        const std::string_view text(reinterpret_cast<const char*>(view_->bytes.data()),
+                                    view_->bytes.size());
+        const auto fixed = 30 + name.size();
+        for (std::size_t padding = 0; padding <= 0xFFFF && fixed + padding <= begin;
+             ++padding) {
+            const auto at = static_cast<std::size_t>(begin) - fixed - padding;
+            const auto* const lengths = view_->bytes.data() + at + 26;
+            if (text.substr(at, 4) == "PK\3\4" &&
+                detail::load<std::uint16_t>(lengths) == name.size() &&
+                detail::load<std::uint16_t>(lengths + 2) == padding &&
+                text.substr(at + 30, name.size()) == name) {
+                return at;
+            }
+        }
+        fail(where_, "no header of the record " + in_quotes(name) + " where it should be",
+             "a header that agrees with the directory");
+    }
+    /// Refuses a record that shares bytes with another one, with its header or with the
+    /// directory: few bytes could be claimed as many so.
+    void require_own_bytes(const std::string& name, zip_uint64_t begin, zip_uint64_t size) {
+        const auto header = header_of(name, begin);
+        const auto end = begin + size;
+        const auto next = taken_.lower_bound(header);
+        const bool same = next != taken_.end() && next->first == header && next->second == end;
+        if (same) return; // looked up once more
+        const bool before = next == taken_.begin() || std::prev(next)->second <= header;
+        const bool behind = next == taken_.end() || next->first >= end;
+        if (!before || !behind || end > begin_of_directory()) {
+            fail(where_, "the record " + in_quotes(name) + " over the bytes of another one",
+                 "records that share nothing");
+        }
+        taken_.emplace(header, end);
+    }
+    /// At the earliest: the directory's entries have 46 bytes and a name, its end has 22.
+    [[nodiscard]] zip_uint64_t begin_of_directory() const {
+        zip_uint64_t size = 22;
+        for (const auto& name : names_) size += 46 + name.size();
+        return view_->bytes.size() - std::min<zip_uint64_t>(size, view_->bytes.size());
     }
 
     /// Where a record's bytes begin. libzip does not tell, so its first byte is read, and the
@@ -179,6 +228,7 @@ private:
     std::unique_ptr<View> view_;
     std::unique_ptr<zip_t, Discard> archive_;
     std::vector<std::string> names_;
+    std::map<zip_uint64_t, zip_uint64_t> taken_; ///< where records that were found lie
 };
 
 } // namespace latent

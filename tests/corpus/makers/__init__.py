@@ -1,0 +1,1 @@
+"""The makers of the corpus, a file a format."""
