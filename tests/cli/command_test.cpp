@@ -356,3 +356,22 @@ TEST_CASE("trained weights give what PyTorch gives", "[cli][large]") {
         CHECK(read_image(bench / "back.png").width == read_image(root / "photos" / name).width);
     }
 }
+
+TEST_CASE("latents and images travel as .npy", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const Bench bench;
+    const auto run = [&](const std::string& what, const std::string& in,
+                         const std::string& out) {
+        return run_latent({what, bench.at(in), "-m", bench.at("net.safetensors"), "-o",
+                           bench.at(out), "--quiet"});
+    };
+    CHECK(run("encode", "photo.png", "l.safetensors").code == 0);
+    CHECK(run("encode", "photo.png", "l.npy").code == 0);
+    const auto latents = read(bench.at("l.npy"), "tensor");
+    CHECK(std::ranges::equal(latents.values(),
+                             read(bench.at("l.safetensors"), "latents").values()));
+    CHECK(run("decode", "l.npy", "image.npy").code == 0);
+    CHECK(run("decode", "l.npy", "image.safetensors").code == 0);
+    CHECK(std::ranges::equal(read(bench.at("image.npy"), "tensor").values(),
+                             read(bench.at("image.safetensors"), "sample").values()));
+}

@@ -2,6 +2,7 @@
 
 #include "latent/io/checkpoint_format.hpp"
 #include "latent/io/dtype.hpp"
+#include "latent/io/nearest_name.hpp"
 #include "latent/io/shard_index.hpp"
 #include "latent/io/system.hpp"
 #include "latent/io/tensor_bytes.hpp"
@@ -65,10 +66,14 @@ public:
         return &contents_.tensors[*found];
     }
 
-    /// The tensor of that name; throws Error where there is none.
+    /// The tensor of that name; throws Error, with the nearest one, where there is none.
     [[nodiscard]] const TensorInfo& at(std::string_view name) const {
         if (const auto* const tensor = find(name)) return *tensor;
-        fail(path_, "no tensor " + in_quotes(name), "a tensor of that name");
+        std::vector<std::string_view> names;
+        for (const auto& tensor : contents_.tensors) names.push_back(tensor.name);
+        const auto nearest = nearest_name(name, names);
+        fail(path_, "no tensor " + in_quotes(name), "a tensor of that name",
+             nearest ? "nearest: " + in_quotes(*nearest) : "");
     }
 
     /// The values of one of tensors(), row-major, converted as convert() does (dtype.hpp);

@@ -1,0 +1,98 @@
+#include "cli/command.hpp"
+#include "support/catch.hpp"
+
+#include <latent/io/checkpoint.hpp>
+#include <latent/io/safetensors_writer.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+using namespace latent;
+using namespace latent::test;
+
+namespace {
+
+/// A folder with a checkpoint of three dtypes.
+struct Mixed : TemporaryFolder {
+    Mixed() {
+        const std::vector<float> floats{1, 0.1F, 1e30F};
+        const std::vector<std::int64_t> longs{1, std::int64_t{1} << 40};
+        const std::vector<std::uint16_t> halves{0x3C00};
+        save_safetensors(*this / "in.safetensors",
+                         {{"floats", DType::F32, Shape{3}, std::as_bytes(std::span(floats))},
+                          {"longs", DType::I64, Shape{2}, std::as_bytes(std::span(longs))},
+                          {"half", DType::F16, Shape{}, std::as_bytes(std::span(halves))}});
+    }
+    [[nodiscard]] std::string at(std::string_view name) const {
+        return (*this / name).string();
+    }
+};
+
+} // namespace
+
+TEST_CASE("convert keeps dtypes, or gives all of them one", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const Mixed folder;
+    auto outcome =
+        run_latent({"convert", folder.at("in.safetensors"), folder.at("a.safetensors")});
+    CHECK(outcome.code == 0);
+    CHECK(outcome.out.empty());
+    CHECK(outcome.err.empty());
+    CHECK(run_latent({"inspect", folder.at("a.safetensors")}).out ==
+          run_latent({"inspect", folder.at("in.safetensors")}).out);
+
+    outcome = run_latent(
+        {"convert", folder.at("in.safetensors"), folder.at("h.safetensors"), "--dtype", "F16"});
+    CHECK(outcome.code == 0);
+    CHECK(std::ranges::count(outcome.err, '\n') == 2);
+    CHECK(contains(outcome.err, "warning: 1 of \"floats\" became infinite, too large for F16"));
+    CHECK(contains(outcome.err, "warning: 1 of \"longs\" became infinite"));
+    CHECK(run_latent({"inspect", folder.at("h.safetensors")}).out ==
+          "floats\tF16\t3\nhalf\tF16\t\nlongs\tF16\t2\n");
+
+    // Onto itself: the file is whole before or after, never between.
+    outcome = run_latent({"convert", folder.at("in.safetensors"), folder.at("in.safetensors"),
+                          "--dtype", "bf16"});
+    CHECK(outcome.code == 0);
+    CHECK(run_latent({"inspect", folder.at("in.safetensors"), "--tensor", "floats"}).out ==
+          "tensor([1.0000e+00, 1.0010e-01, 1.0003e+30])\n");
+}
+
+TEST_CASE("convert is refused before it begins", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const Mixed folder;
+    const auto refusal = [&](const std::vector<std::string>& arguments, int code) {
+        const auto outcome = run_latent(arguments);
+        CAPTURE(outcome.err);
+        CHECK(outcome.code == code);
+        CHECK(std::ranges::count(outcome.err, '\n') == 1);
+        return outcome.err;
+    };
+    const auto in = folder.at("in.safetensors");
+    CHECK(
+        contains(refusal({"convert", in, folder.at("out.bin")}, 1), "the extension \".bin\""));
+    CHECK(contains(refusal({"convert", in, folder.at("o.safetensors"), "--dtype", "f8"}, 2),
+                   "--dtype"));
+    CHECK(contains(refusal({"convert", folder.at("no"), folder.at("o.safetensors")}, 1),
+                   "no: got no file of that name"));
+    CHECK(contains(refusal({"convert", folder.path().string(), folder.at("o.safetensors")}, 1),
+                   "a folder without weights"));
+    CHECK(contains(refusal({"inspect", in, "--tensor", "float"}, 1), "nearest: \"floats\""));
+    CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("inspect knows folders and the indexes of shards", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const Mixed folder;
+    const auto index = folder / "diffusion_pytorch_model.safetensors.index.json";
+    write_text(index, R"({"weight_map": {"floats": "in.safetensors", "longs": )"
+                      R"("in.safetensors", "half": "in.safetensors"}})");
+    const auto expected = run_latent({"inspect", folder.at("in.safetensors")}).out;
+    CHECK(contains(expected, "longs\tI64\t2"));
+    CHECK(run_latent({"inspect", index.string()}).out == expected);
+    CHECK(run_latent({"inspect", folder.path().string()}).out == expected);
+}
