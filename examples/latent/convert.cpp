@@ -45,7 +45,7 @@ void Convert::run() const {
         }
         to = dtype_named(name);
     }
-    const auto file = Checkpoint::open(find_model(in).weights);
+    const auto file = open_checkpoint(find_model(in).weights);
     for (const auto& [name, count] :
          convert_checkpoint(file, out, to, [] { stop_if_interrupted(); })) {
         std::cerr << display(out) << ": warning: " << count << " of " << in_quotes(name)

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
+#include <iostream>
 #include <map>
 #include <string>
 #include <string_view>
@@ -50,6 +51,17 @@ inline void require_output(const std::filesystem::path& path,
 /// Ends the command when Ctrl-C was pressed, before anything is written.
 inline void stop_if_interrupted() {
     if (interrupted()) throw Stopped();
+}
+
+/// Opens a checkpoint, and tells on stderr what in it has no name.
+[[nodiscard]] inline Checkpoint open_checkpoint(const std::filesystem::path& path) {
+    auto file = Checkpoint::open(path);
+    if (const auto count = file.left_out(); count > 0) {
+        std::cerr << file.path() << ": remark: " << count
+                  << (count == 1 ? " tensor" : " tensors")
+                  << " in lists, or under keys that are no names, left out\n";
+    }
+    return file;
 }
 
 /// A tensor from a file, and the strings that travel with it.

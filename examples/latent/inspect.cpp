@@ -2,6 +2,7 @@
 // config.json with its defaults filled in.
 
 #include "commands.hpp"
+#include "files.hpp"
 
 #include <latent/io/checkpoint.hpp>
 #include <latent/io/config.hpp>
@@ -74,18 +75,21 @@ void inspect_checkpoint(const Checkpoint& file, bool json) {
         }
         return;
     }
-    OrderedJson tensors = OrderedJson::array();
-    for (const auto& tensor : file.tensors()) {
-        const auto dims = tensor.shape.dims();
-        tensors.push_back({{"name", tensor.name},
-                           {"dtype", to_string(tensor.dtype)},
-                           {"shape", std::vector<std::int64_t>(dims.begin(), dims.end())}});
-    }
     OrderedJson metadata = OrderedJson::object();
     for (const auto& [name, value] : file.metadata()) metadata[name] = value;
-    const OrderedJson all = {
-        {"format", file.format()}, {"metadata", metadata}, {"tensors", tensors}};
-    std::cout << dump(all, 2) << '\n';
+    std::cout << "{\n  \"format\": " << dump(file.format(), -1)
+              << ",\n  \"metadata\": " << dump(metadata, -1) << ",\n  \"tensors\": [";
+    // One at a time: a file may have very many.
+    for (const char* comma = "\n"; const auto& tensor : file.tensors()) {
+        const auto dims = tensor.shape.dims();
+        const OrderedJson line = {
+            {"name", tensor.name},
+            {"dtype", to_string(tensor.dtype)},
+            {"shape", std::vector<std::int64_t>(dims.begin(), dims.end())}};
+        std::cout << comma << "    " << dump(line, -1);
+        comma = ",\n";
+    }
+    std::cout << "\n  ]\n}\n";
 }
 
 template <class Real>
@@ -103,10 +107,12 @@ void inspect_tensor(const Checkpoint& file, const std::string& name) {
     narrow ? print_values<float>(file, info) : print_values<double>(file, info);
 }
 
-/// Whether the name is that of a sharded checkpoint's index: model.safetensors.index.json.
-bool is_index_name(const std::filesystem::path& path) {
+/// Whether a file of JSON is a sharded checkpoint's index: by its name, as
+/// model.safetensors.index.json, or by what it holds.
+bool is_index(const std::filesystem::path& path, std::string_view text) {
     return path.extension() == ".json" &&
-           path.filename().string().find(".index.") != std::string::npos;
+           (path.filename().string().find(".index.") != std::string::npos ||
+            text.find("\"weight_map\"") != std::string_view::npos);
 }
 
 } // namespace
@@ -131,13 +137,13 @@ void Inspect::run() const {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const bool image = latent::detail::is_png(bytes) || latent::detail::is_jpeg(bytes);
     const bool config =
-        (is_json(text) || weights.extension() == ".json") && !is_index_name(weights);
+        (is_json(text) || weights.extension() == ".json") && !is_index(weights, text);
     if (tensor.empty() && image) {
         inspect_image(image_info(display(weights), bytes), json);
     } else if (tensor.empty() && config) {
         inspect_config(weights);
     } else {
-        const auto checkpoint = Checkpoint::open(weights);
+        const auto checkpoint = open_checkpoint(weights);
         tensor.empty() ? inspect_checkpoint(checkpoint, json)
                        : inspect_tensor(checkpoint, tensor);
     }

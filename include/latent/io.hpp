@@ -18,6 +18,7 @@
 #include "latent/io/pickle_nodes.hpp"       // what a pickle is made of
 #include "latent/io/pickle.hpp"             // a pickle machine that executes nothing
 #include "latent/io/torch_storage.hpp"      // what torch calls a row of bytes
+#include "latent/io/torch_calls.hpp"        // how a pickle speaks of tensors
 #include "latent/io/torch_tensors.hpp"      // tensors in a pickle
 #include "latent/io/zip_archive.hpp"        // where the records of a zip file lie
 #include "latent/io/torch_zip.hpp"          // what torch.save writes

@@ -37,7 +37,9 @@ TEST_CASE("Checkpoint: a file's kind shows in its bytes") {
     CHECK(contains(checkpoint_refusal("{\"weight_map\": {}}"), "JSON text"));
     CHECK(contains(checkpoint_refusal(std::string(257, 'a') + "ustar" + std::string(250, 'a')),
                    "a tar file"));
-    CHECK(contains(checkpoint_refusal("abcdefghij", "x.safetensors"), "header length"));
+    CHECK(contains(checkpoint_refusal("abcdefghij", "x.safetensors"), "begins with"));
+    CHECK(contains(checkpoint_refusal("\1\2\3\4\5\6\7\1\2", "x.safetensors"), "header length"));
+    CHECK(contains(checkpoint_refusal("\x1f\x8b\x08", "x.pt"), "a gzip file"));
     CHECK(contains(message_of([] { static_cast<void>(Checkpoint::open("no/such/file")); }),
                    "no/such/file: got no file of that name"));
 }

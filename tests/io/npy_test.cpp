@@ -69,6 +69,8 @@ TEST_CASE("npy: what is no array of numbers") {
                    "in the shape"));
     CHECK(contains(refused("{'descr': '<f4', 'fortran_order': False, 'shape': [2]}"),
                    "instead of '('"));
+    CHECK(contains(refused("{'descr': '<f4', 'fortran_order': False, 'shape': (2)}"),
+                   "without its comma"));
     CHECK(contains(refused("{'descr': '<f4', 'fortran_order': False}"), "missing"));
     CHECK(contains(refused("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, "
                            "'shape': (2,)}"),

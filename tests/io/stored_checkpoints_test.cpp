@@ -4,10 +4,10 @@
 
 #include "io/file_bytes.hpp"
 #include "support/catch.hpp"
+#include "support/golden.hpp"
 
 #include <latent/io/checkpoint.hpp>
 #include <latent/io/json.hpp>
-#include <latent/io/system.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -25,18 +25,7 @@ using namespace latent::test;
 
 namespace {
 
-/// In the folder that LATENT_REFERENCE_DATA names, else in the nearest reference_data/ of the
-/// current folder and those above it.
-std::filesystem::path stored_folder() {
-    if (const auto folder = environment("LATENT_REFERENCE_DATA")) {
-        return std::filesystem::path(*folder) / "io";
-    }
-    auto folder = std::filesystem::current_path();
-    while (!exists(folder / "reference_data") && folder != folder.parent_path()) {
-        folder = folder.parent_path();
-    }
-    return folder / "reference_data" / "io";
-}
+std::filesystem::path stored_folder() { return reference_data() / "io"; }
 
 struct StoredTensor {
     std::string dtype, shape, bytes;

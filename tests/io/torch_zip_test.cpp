@@ -218,7 +218,7 @@ TEST_CASE("torch zip: archives that hold no checkpoint") {
     const auto pickle = whole_pickle("}");
     CHECK(contains(torch_file_refusal_of(torch_file(pickle, {})), "without tensors"));
     CHECK(contains(torch_file_refusal_of(torch_file(whole_pickle("K\x01"), {})),
-                   "an integer without tensors"));
+                   "got an integer, expected a dictionary"));
     CHECK(contains(torch_file_refusal_of(zip_bytes({{"readme", "hello"}})), "data.pkl"));
     CHECK(contains(
         torch_file_refusal_of(zip_bytes({{"a/data.pkl", pickle}, {"b/data.pkl", pickle}})),
@@ -239,6 +239,45 @@ TEST_CASE("torch zip: a file cut anywhere is refused") {
     for (std::size_t length = 0; length < file.size(); ++length) {
         torch_file_refusal_of(file.substr(0, length));
     }
+}
+
+TEST_CASE("torch zip: tensors that have no name are counted") {
+    const auto tensor = pickle_tensor(floats(), 0, {4}, {1});
+    const auto left_out = [&](const std::string& pickle) {
+        return checkpoint_of(torch_file(whole_pickle(pickle), {{"0", four_floats}})).left_out();
+    };
+    CHECK(left_out(pickle_dictionary({{"a", tensor}})) == 0);
+    CHECK(left_out(pickle_dictionary({{"a", tensor}, {"l", "](" + tensor + tensor + "e"}})) ==
+          2);
+    CHECK(left_out("}(" + pickle_text("a") + tensor + "N" + tensor + "u") == 1);
+    const std::string parameter = "ctorch._utils\n_rebuild_parameter\n" + tensor + "\x88N\x87R";
+    CHECK(left_out(pickle_dictionary({{"a", parameter}, {"l", "]" + parameter + "a"}})) == 1);
+    // Where a wrapper says what the weights are, the others are meant to be left.
+    CHECK(left_out(pickle_dictionary({{"state_dict", pickle_dictionary({{"a", tensor}})},
+                                      {"l", "](" + tensor + "e"}})) == 0);
+}
+
+TEST_CASE("torch zip: signs that torch turns by a flag") {
+    const auto conj = pickle_text("conj") + "\x88", neg = pickle_text("neg") + "\x88";
+    const auto read = [&](const char* type, std::int64_t numel, const std::string& flags) {
+        auto call = pickle_tensor(pickle_storage(type, "0", numel), 0, {numel}, {1});
+        call.resize(call.size() - 2); // the end of the arguments, and the call
+        const auto file = checkpoint_of(
+            torch_file(whole_pickle(pickle_dictionary({{"a", call + "}(" + flags + "utR"}})),
+                       {{"0", little_all<float>({1, 2, 3, -4})}}));
+        std::vector<float> values(4);
+        file.read_bytes(file.at("a"), std::as_writable_bytes(std::span(values)));
+        return values;
+    };
+    using Floats = std::vector<float>;
+    CHECK(read("ComplexFloatStorage", 2, "") == Floats{1, 2, 3, -4});
+    CHECK(read("ComplexFloatStorage", 2, conj) == Floats{1, -2, 3, 4});
+    CHECK(read("ComplexFloatStorage", 2, neg) == Floats{-1, -2, -3, 4});
+    CHECK(read("ComplexFloatStorage", 2, conj + neg) == Floats{-1, 2, -3, -4});
+    CHECK(read("FloatStorage", 4, neg) == Floats{-1, -2, -3, 4});
+    CHECK(read("FloatStorage", 4, conj) == Floats{1, 2, 3, -4}); // of a real number itself
+    CHECK(contains(message_of([&] { static_cast<void>(read("IntStorage", 4, neg)); }),
+                   "a turned sign of I32"));
 }
 
 #if !defined(_WIN32)

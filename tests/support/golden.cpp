@@ -15,20 +15,16 @@ constexpr std::size_t samples = 1024;
 constexpr double exact_bound = 1e-12;
 constexpr double small_bound = 3e-7;
 
-/// In the folder that LATENT_REFERENCE_DATA names, else in the nearest reference_data/ of the
-/// current folder and those above it.
-std::filesystem::path path_of(const std::string& name) {
-    if (const auto folder = environment("LATENT_REFERENCE_DATA")) {
-        return std::filesystem::path(*folder) / (name + ".safetensors");
-    }
+} // namespace
+
+std::filesystem::path reference_data() {
+    if (const auto folder = environment("LATENT_REFERENCE_DATA")) return *folder;
     auto folder = std::filesystem::current_path();
     while (!exists(folder / "reference_data") && folder != folder.parent_path()) {
         folder = folder.parent_path();
     }
-    return folder / "reference_data" / (name + ".safetensors");
+    return folder / "reference_data";
 }
-
-} // namespace
 
 std::optional<std::filesystem::path> latent_data() {
     const auto folder = environment("LATENT_DATA");
@@ -53,7 +49,7 @@ std::vector<std::size_t> sample_positions(std::int64_t numel) {
 }
 
 Golden::Golden(const std::string& name) : name_(name) {
-    const auto file = Checkpoint::open(path_of(name));
+    const auto file = Checkpoint::open(reference_data() / (name + ".safetensors"));
     for (const auto& info : file.tensors()) {
         std::vector<double> values(static_cast<std::size_t>(info.shape.numel()));
         file.read(info, values);

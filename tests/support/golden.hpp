@@ -16,6 +16,10 @@
 
 namespace latent::test {
 
+/// The folder that LATENT_REFERENCE_DATA names, else the nearest reference_data/ of the current
+/// folder and those above it.
+[[nodiscard]] std::filesystem::path reference_data();
+
 /// The folder with photos/ and weights/ that LATENT_DATA names.
 [[nodiscard]] std::optional<std::filesystem::path> latent_data();
 /// What a test says that needs it in vain.

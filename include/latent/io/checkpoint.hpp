@@ -56,6 +56,10 @@ public:
         return contents_.metadata;
     }
 
+    /// How many tensors the file has that tensors() does not: torch's may hold some in lists or
+    /// under keys that are no names.
+    [[nodiscard]] std::size_t left_out() const { return contents_.left_out; }
+
     /// The tensor of that name, or null.
     [[nodiscard]] const TensorInfo* find(std::string_view name) const {
         const auto name_of = [&](std::uint32_t i) -> std::string_view {
@@ -140,6 +144,7 @@ private:
                 all.contents_.tensors.push_back(std::move(tensor));
             }
             all.contents_.format = contents.format;
+            all.contents_.left_out += contents.left_out;
             all.contents_.metadata.merge(contents.metadata);
         }
         all.sort_names();

@@ -19,6 +19,12 @@ namespace latent {
 
 namespace detail {
 
+/// Whether all are letters, digits and the like: a length is never written so.
+[[nodiscard]] inline bool is_text(std::string_view head) {
+    return std::ranges::all_of(head,
+                               [](char c) { return (c >= ' ' && c <= '~') || c == '\n'; });
+}
+
 /// Says what a file is that is no checkpoint: whoever gave it should learn what happened.
 [[noreturn]] inline void fail_format(const std::string& where,
                                      std::span<const std::byte> bytes) {
@@ -41,6 +47,7 @@ namespace detail {
     if (text.starts_with("\x89PNG") || text.starts_with("\xFF\xD8\xFF")) {
         refuse("an image", "");
     }
+    if (text.starts_with("\x1F\x8B")) refuse("a gzip file", "unpack it with: gunzip");
     if (text.starts_with("{")) {
         refuse("JSON text", "an index of shards has a name that ends in .index.json");
     }
@@ -61,14 +68,15 @@ namespace detail {
     // JSON. What has the signature of something else is that, whatever its name.
     const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
                                 std::min<std::size_t>(bytes.size(), 16));
-    const bool other = head.starts_with("version https") || head.starts_with("\x89PNG") ||
-                       head.starts_with("\xFF\xD8\xFF");
-    if (other) detail::fail_format(where, bytes);
+    const bool signed_otherwise =
+        head.starts_with("\x89PNG") || head.starts_with("\xFF\xD8\xFF") ||
+        head.starts_with("\x1F\x8B") || (bytes.size() >= 8 && detail::is_text(head));
     const bool json =
         head.size() > 8 && std::string_view("{ \n\t").find(head[8]) != std::string_view::npos;
     const bool plausible =
         head.size() >= 8 && detail::load<std::uint64_t>(bytes.data()) <= max_safetensors_header;
-    if (json || plausible || (where.ends_with(".safetensors") && !bytes.empty())) {
+    const bool named = where.ends_with(".safetensors") && !bytes.empty();
+    if (!signed_otherwise && (json || plausible || named)) {
         return read_safetensors(where, bytes);
     }
     detail::fail_format(where, bytes);

@@ -22,9 +22,9 @@ struct Overflow {
 
 /// Writes a checkpoint of any kind as one safetensors file, whole or not at all. Without a
 /// dtype every tensor keeps its own, and its bits; with one (F32, F16 or BF16) every tensor is
-/// converted, each element rounded once to nearest, ties to even. No more memory is needed than
-/// for a few thousand elements. The strings beside the tensors travel along, and "format": "pt"
-/// is put to them, which Python's loaders ask for.
+/// converted, each element rounded once to nearest, ties to even. Of the values only a few
+/// thousand are in memory at a time. The strings beside the tensors travel along, and
+/// "format": "pt" is put to them, which Python's loaders ask for.
 /// `before_each` is called before each tensor, and may throw to stop; the result lists those in
 /// which numbers became infinite.
 /// Throws Error for tensors that are no real numbers where a dtype is given.

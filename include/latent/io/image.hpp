@@ -75,10 +75,34 @@ inline void require_whole_chunks(std::string_view where, std::span<const std::by
     fail(where, "no chunk IEND", "a PNG with its end", "it was cut short");
 }
 
-[[noreturn]] inline void fail_image(std::string_view where) {
-    const char* const reason = stbi_failure_reason();
+/// stb's functions are static: the reason must be asked for where the call was.
+[[noreturn]] inline void fail_image(std::string_view where, const char* reason) {
     fail(where, "a broken image (" + printable(reason ? reason : "unknown reason") + ")",
          "a PNG or JPEG image");
+}
+
+/// Refuses a small file that would take much memory: what stb holds at a time is a PNG's rows
+/// unpacked and again as pixels, or a JPEG's three planes, twice as wide coefficients where it
+/// is progressive, and its pixels; and then there is the image that we give.
+inline void require_modest(std::string_view where, const ImageInfo& info,
+                           std::span<const std::byte> bytes) {
+    constexpr unsigned progressive = 0xC2;
+    std::int64_t bytes_per_pixel = 2 * info.channels * (info.bits / 8);
+    if (is_jpeg(bytes)) {
+        bytes_per_pixel = 6;
+        for_each_marker(JpegBytes(bytes), [&](unsigned marker, std::size_t, bool) {
+            if (marker == progressive) bytes_per_pixel = 12;
+            return marker != progressive;
+        });
+    }
+    const auto needed = info.width * info.height * (bytes_per_pixel + 3);
+    const auto most = (std::int64_t{224} << 20U) + 64 * static_cast<std::int64_t>(bytes.size());
+    if (needed <= most) return;
+    fail(where,
+         std::to_string(info.width) + " x " + std::to_string(info.height) + " pixels in " +
+             std::to_string(bytes.size()) + " bytes, which need " +
+             std::to_string(needed >> 20U) + " MiB of memory",
+         "at most " + std::to_string(most >> 20U) + " MiB for a file of this size");
 }
 
 [[nodiscard]] inline const stbi_uc* stb_bytes(std::span<const std::byte> bytes) {
@@ -110,7 +134,7 @@ inline void require_whole_chunks(std::string_view where, std::span<const std::by
         // Why, stb says only when it decodes.
         stbi_image_free(stbi_load_from_memory(detail::stb_bytes(bytes), size, &width, &height,
                                               &channels, 3));
-        detail::fail_image(where);
+        detail::fail_image(where, stbi_failure_reason());
     }
     const bool deep = png && stbi_is_16_bit_from_memory(detail::stb_bytes(bytes), size) != 0;
     const ImageInfo info{width, height, channels, deep ? 16 : 8};
@@ -131,6 +155,7 @@ inline void require_whole_chunks(std::string_view where, std::span<const std::by
         fail(where, text + " in " + std::to_string(bytes.size()) + " bytes",
              "no more pixels than such a file can hold", "the file was cut short or is forged");
     }
+    detail::require_modest(where, info, bytes);
     return info;
 }
 
@@ -157,7 +182,7 @@ inline void require_whole_chunks(std::string_view where, std::span<const std::by
     const std::unique_ptr<stbi_uc, Free> pixels(
         stbi_load_from_memory(detail::stb_bytes(bytes), static_cast<int>(bytes.size()), &width,
                               &height, &stored, static_cast<int>(channels)));
-    if (!pixels) detail::fail_image(where);
+    if (!pixels) detail::fail_image(where, stbi_failure_reason());
     if (width != info.width || height != info.height) {
         fail(where, "two sizes in one image", "one");
     }

@@ -67,23 +67,56 @@ void scan_json(std::string_view where, std::string_view text, Handler& handler) 
 
 } // namespace detail
 
+namespace detail {
+
+/// Refuses what JSON allows and no file of ours needs: keys twice, deep nesting.
+class PlainJson {
+public:
+    explicit PlainJson(std::string_view where) : where_(where) {}
+
+    // nlohmann's SAX interface.
+    bool null() { return true; }
+    bool boolean(bool) { return true; }
+    bool number_integer(Json::number_integer_t) { return true; }
+    bool number_unsigned(Json::number_unsigned_t) { return true; }
+    bool number_float(Json::number_float_t, const std::string&) { return true; }
+    bool string(std::string&) { return true; }
+    bool binary(Json::binary_t&) { return true; }
+    bool start_object(std::size_t) { return open(); }
+    bool start_array(std::size_t) { return open(); }
+    bool end_object() { return close(); }
+    bool end_array() { return close(); }
+    bool key(std::string& key) {
+        if (!keys_.back().insert(key).second) fail_duplicate_key(where_, key);
+        return true;
+    }
+    bool parse_error(std::size_t, const std::string&, const Json::exception& error) {
+        fail_json(where_, error);
+    }
+
+private:
+    bool open() {
+        keys_.emplace_back();
+        if (keys_.size() > max_json_depth) fail_deep_json(where_);
+        return true;
+    }
+    bool close() {
+        keys_.pop_back();
+        return true;
+    }
+
+    std::string_view where_;
+    std::vector<std::set<std::string, std::less<>>> keys_; ///< of what is open
+};
+
+} // namespace detail
+
 /// The value that `text` holds; errors begin with `where`, the file's path.
 [[nodiscard]] inline Json parse_json(std::string_view where, std::string_view text) {
-    detail::require_plain_json(where, text);
-    std::vector<std::set<std::string, std::less<>>> open_objects;
-    const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
-        using Event = Json::parse_event_t;
-        if (depth > static_cast<int>(max_json_depth)) detail::fail_deep_json(where);
-        if (event == Event::object_start) open_objects.emplace_back();
-        if (event == Event::object_end) open_objects.pop_back();
-        if (event == Event::key) {
-            const auto& key = value.get_ref<const std::string&>();
-            if (!open_objects.back().insert(key).second) detail::fail_duplicate_key(where, key);
-        }
-        return true;
-    };
+    detail::PlainJson plain(where);
+    detail::scan_json(where, text, plain);
     try {
-        return Json::parse(text.begin(), text.end(), watch);
+        return Json::parse(text.begin(), text.end());
     } catch (const Json::exception& error) {
         detail::fail_json(where, error);
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "latent/io/dtype.hpp"
+#include "latent/io/tensor_info.hpp"
 #include "latent/io/text.hpp"
 #include "latent/tensor/error.hpp"
 
@@ -77,8 +78,6 @@ public:
     }
 
 private:
-    static constexpr std::size_t max_rank = 64; // numpy's own limit
-
     [[noreturn]] void refuse(const std::string& got) const {
         fail(where_, got + " in the header",
              "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}");
@@ -150,6 +149,8 @@ private:
             if (header_.shape.size() > max_rank) refuse("more than 64 dimensions");
             if (accept(',')) continue;
             expect(')');
+            // (2) is a number in Python, and (2,) a tuple.
+            if (header_.shape.size() == 1) refuse("a shape without its comma");
             return;
         }
     }

@@ -19,9 +19,6 @@
 
 namespace latent {
 
-/// The longest header that is read; the reference reader has the same limit.
-inline constexpr std::uint64_t max_safetensors_header = 100'000'000;
-
 namespace detail {
 
 /// Throws Error unless the bytes between the entry's offsets are those of its shape and dtype.

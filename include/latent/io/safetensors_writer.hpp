@@ -121,6 +121,10 @@ void write_safetensors(const std::filesystem::path& path, std::vector<Item> tens
              "every name once, none of them __metadata__");
     }
     const auto head = detail::safetensors_head(where, tensors, metadata);
+    if (head.size() - 8 > max_safetensors_header) {
+        fail(where, "a header of " + std::to_string(head.size() - 8) + " bytes",
+             "at most " + std::to_string(max_safetensors_header), "no reader takes more");
+    }
     write_atomically(path, [&](OutputFile& file) {
         file.write(head);
         for (const auto& tensor : tensors) emit(tensor, file);

@@ -176,6 +176,11 @@ public:
         }
         const auto followed = std::filesystem::weakly_canonical(path, error);
         if (!error && !followed.empty()) target_ = followed;
+        // A link to nothing yet has nothing canonical.
+        if (std::filesystem::is_symlink(target_, error)) {
+            const auto named = std::filesystem::read_symlink(target_, error);
+            if (!error) target_ = target_.parent_path() / named;
+        }
 
         // The mode "x" makes a new file or fails, so nobody else's temporary is taken.
         for (int attempt = 0; attempt < 10'000 && !file_; ++attempt) {

@@ -41,13 +41,17 @@ template <class Take>
 void gather_parts(std::span<const std::byte> file, const TensorInfo& tensor, Take& take) {
     const auto width = static_cast<std::size_t>(bits_of(tensor.dtype)) / 8;
     const auto number = tensor.dtype == DType::C64 ? width / 2 : width; // swapped each alone
-    const auto dims = tensor.shape.dims();
-    std::vector<std::size_t> step(dims.size());
-    std::size_t dense = 1;
-    for (std::size_t axis = dims.size(); axis-- > 0;) {
-        step[axis] =
-            tensor.strides.empty() ? dense : static_cast<std::size_t>(tensor.strides[axis]);
-        dense *= static_cast<std::size_t>(dims[axis]);
+    // Axes of one element need no counting.
+    std::vector<std::int64_t> dims;
+    std::vector<std::size_t> step;
+    auto dense = tensor.shape.numel();
+    for (std::size_t axis = 0; axis < tensor.shape.rank(); ++axis) {
+        const auto dim = tensor.shape[axis];
+        if (dim > 0) dense /= dim;
+        if (dim == 1) continue;
+        dims.push_back(dim);
+        step.push_back(
+            static_cast<std::size_t>(tensor.strides.empty() ? dense : tensor.strides[axis]));
     }
 
     std::array<std::byte, part_size> part;
@@ -85,8 +89,7 @@ void gather_parts(std::span<const std::byte> file, const TensorInfo& tensor, Tak
 } // namespace detail
 
 /// Hands a tensor's elements to `take(std::span<const std::byte>)`, some whole elements at a
-/// time;
-/// `file` is the whole file. No more memory is needed than for one part.
+/// time; `file` is the whole file. No more memory is needed than for one part.
 template <class Take>
 void for_each_part(std::span<const std::byte> file, const TensorInfo& tensor, Take take) {
     if (!is_plain(tensor)) return detail::gather_parts(file, tensor, take);

@@ -38,12 +38,16 @@ struct TensorInfo {
     std::size_t file = 0;
 };
 
+/// The longest header of a safetensors file; the reference reader has the same limit.
+inline constexpr std::uint64_t max_safetensors_header = 100'000'000;
+
 /// All that opening a checkpoint finds out: its kind, its tensors in the file's order (every
 /// name once), and the strings that travel with them.
 struct FileContents {
     std::string format;
     std::vector<TensorInfo> tensors;
     std::map<std::string, std::string> metadata;
+    std::size_t left_out = 0; ///< tensors in the file that have no name: in lists, for one
 };
 
 namespace detail {
@@ -72,10 +76,17 @@ namespace detail {
     return text + "]";
 }
 
+/// The most dimensions of a tensor; torch and numpy have the same limit.
+inline constexpr std::size_t max_rank = 64;
+
 /// The shape of these dimensions, which a file claims. Throws Error, in the file's name, where
-/// one is negative or their product exceeds 63 bits.
+/// they are too many, one is negative or their product exceeds 63 bits.
 [[nodiscard]] inline Shape claimed_shape(std::string_view where, std::string_view tensor,
                                          std::vector<std::int64_t> dims) {
+    if (dims.size() > max_rank) {
+        fail(where, std::to_string(dims.size()) + " dimensions of tensor " + in_quotes(tensor),
+             "at most " + std::to_string(max_rank));
+    }
     std::optional<std::int64_t> numel = 1;
     bool empty = false;
     for (const auto dim : dims) {

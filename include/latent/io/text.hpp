@@ -132,12 +132,13 @@ inline void append_escape(std::string& out, std::uint32_t c) {
 
 /// A name for an error: escaped, cut where it is very long, in double quotes.
 [[nodiscard]] inline std::string in_quotes(std::string_view text, std::size_t limit = 120) {
-    return '"' + escaped(shortened(text, limit)) + '"';
+    // Escapes are longer than what they stand for.
+    return '"' + shortened(escaped(shortened(text, limit)), 2 * limit) + '"';
 }
 
 /// A path as an error begins with it.
 [[nodiscard]] inline std::string display(const std::filesystem::path& path) {
-    return printable(path.string());
+    return path.empty() ? "\"\"" : printable(path.string());
 }
 
 } // namespace latent

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// Checkpoints as torch.save wrote them before 1.6: five pickles, one after the other,
 ///     0x1950a86a20f9469cfc6c      who made this
@@ -45,8 +46,12 @@ namespace detail {
 [[nodiscard]] inline std::map<std::string_view, TorchStorage>
 storages_of(std::string_view where, const Pickle& pickle) {
     std::map<std::string_view, TorchStorage> storages;
+    std::vector<bool> seen(pickle.nodes.size()); // identities that are used again
     for (PickleNode::Index index = 0; index < pickle.nodes.size(); ++index) {
         if (pickle[index].kind != PickleNode::Kind::persistent) continue;
+        const auto identity = pickle[index].items()[0];
+        if (seen[identity]) continue;
+        seen[identity] = true;
         const auto storage = describe_storage(where, "", pickle, index);
         const auto [known, is_new] = storages.emplace(storage.key, storage);
         if (!is_new && !known->second.is_same_storage(storage)) {
@@ -149,7 +154,9 @@ private:
         fail(where, "no bytes for storage " + in_quotes(key), "every storage in the file");
     };
     detail::TorchTensors tensors(where, object, false, bytes.size(), place_of);
-    return {"torch", tensors.collect(), {}};
+    FileContents contents{"torch", tensors.collect(), {}};
+    contents.left_out = tensors.left_out();
+    return contents;
 }
 
 } // namespace latent

@@ -17,7 +17,7 @@
 
 namespace latent::detail {
 
-/// A name of torch, and its dtype here; one that only its size is known of has none.
+/// A name of torch, and its dtype here; a class of which only the width is known has none.
 struct TorchTypeName {
     std::string_view name;
     std::optional<DType> dtype;
@@ -118,6 +118,7 @@ struct TorchStorage {
         if (!pickle.is_global(parts[1], "torch", type.name)) continue;
         storage.dtype = type.dtype;
         storage.width = type.width;
+        break;
     }
     const bool untyped = pickle.is_global(parts[1], "torch.storage", "UntypedStorage");
     if (untyped) storage.width = 1;

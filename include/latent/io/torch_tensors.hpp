@@ -2,6 +2,7 @@
 
 #include "latent/io/pickle_nodes.hpp"
 #include "latent/io/tensor_info.hpp"
+#include "latent/io/torch_calls.hpp"
 #include "latent/io/torch_storage.hpp"
 #include "latent/tensor/error.hpp"
 
@@ -43,32 +44,48 @@ public:
           pickle_(pickle),
           big_endian_(big_endian),
           max_total_((std::uint64_t{64} << 20U) + 16 * std::uint64_t{file_size}),
-          find_(std::move(find)) {}
+          max_name_bytes_((std::size_t{1} << 20U) + 16 * file_size),
+          max_tensors_(10'000 + pickle.nodes.size() / 8),
+          find_(std::move(find)),
+          reached_(pickle.nodes.size()) {}
 
     /// All tensors, in the order of the dictionaries. A dictionary that is reached twice gives
     /// its tensors twice; how often that may happen is bounded, and one inside of itself is
     /// left out.
     [[nodiscard]] std::vector<TensorInfo> collect() {
+        require_unique_keys(where_, pickle_);
         const auto root = unwrapped(pickle_.root);
-        if (is_tensor(root)) add_tensor("tensor", root);
+        if (is_torch_tensor(pickle_, root)) add_tensor("tensor", root);
         if (pickle_[root].kind == Kind::dictionary) walk(root);
         if (tensors_.empty()) {
-            fail(where_, pickle_.describe(root) + " without tensors",
+            const bool dictionary = pickle_[root].kind == Kind::dictionary;
+            fail(where_, pickle_.describe(root) + (dictionary ? " without tensors" : ""),
                  "a dictionary of names and tensors", "save the model's state_dict()");
         }
         require_unique_names(where_, tensors_);
         return std::move(tensors_);
     }
 
+    /// How many tensors of the pickle collect() has no name for: those in lists, or under keys
+    /// that are neither strings nor whole numbers. None where a wrapper says what is meant.
+    [[nodiscard]] std::size_t left_out() const {
+        if (wrapped_) return 0;
+        std::size_t count = 0;
+        for (Index index = 0; index < pickle_.nodes.size(); ++index) {
+            const bool tensor =
+                is_torch_tensor(pickle_, index) && !is_torch_parameter(pickle_, index);
+            if (tensor && !reached_[index]) ++count;
+        }
+        return count;
+    }
+
 private:
     /// Bounds on what sharing inside of a pickle can multiply: dictionaries may be reached
     /// again, but all in all no more often than a few times the pickle's own values.
     static constexpr std::size_t visits_per_value = 4, more_visits = 10'000;
-    static constexpr std::size_t max_name_bytes = std::size_t{64} << 20U;
     static constexpr std::int64_t max_repeated = std::int64_t{1} << 24U;
-    static constexpr std::size_t max_rank = 64; // torch's own limit
 
-    [[nodiscard]] Index unwrapped(Index root) const {
+    [[nodiscard]] Index unwrapped(Index root) {
         if (pickle_[root].kind != Kind::dictionary) return root;
         for (const std::string_view wrapper : {"state_dict", "params_ema", "params"}) {
             const auto& items = pickle_[root].items();
@@ -76,6 +93,7 @@ private:
                 const bool found = pickle_[items[i]].kind == Kind::text &&
                                    pickle_[items[i]].text() == wrapper &&
                                    pickle_[items[i + 1]].kind == Kind::dictionary;
+                wrapped_ = found;
                 if (found) return items[i + 1];
             }
         }
@@ -111,13 +129,16 @@ private:
                 fail(where_, "dictionaries that share each other too often",
                      "at most " + std::to_string(max_visits) + " items when all is unfolded");
             }
-            const bool tensor = is_tensor(value);
+            const bool tensor = is_torch_tensor(pickle_, value);
             if (!tensor && pickle_[value].kind != Kind::dictionary) continue;
             if (!append_key(prefix, key)) continue;
             // A tensor's whole name is copied, a dictionary's key only put behind the prefix.
             name_bytes += prefix.size() - (tensor ? 0 : levels.back().prefix_length);
-            if (name_bytes > max_name_bytes) {
-                fail(where_, "names longer than 64 MiB together", "a checkpoint");
+            if (name_bytes > max_name_bytes_) {
+                fail(where_,
+                     "names of more than " + std::to_string(max_name_bytes_) +
+                         " characters together",
+                     "names that repeat the bytes of the file less");
             }
             if (tensor) {
                 add_tensor(prefix, value);
@@ -141,48 +162,21 @@ private:
         return true;
     }
 
-    /// A call in the pickle: of what, with what.
-    struct Call {
-        Index function, arguments;
-    };
-    /// The call that makes the value. A tensor of a class derived from torch's is made by
-    ///     torch._tensor._rebuild_from_type_v2(function, class, arguments, state)
-    [[nodiscard]] std::optional<Call> call_of(Index index) const {
-        const auto& node = pickle_[index];
-        if (node.kind != Kind::object) return std::nullopt;
-        const Call call{node.items()[0], node.items()[1]};
-        const auto& parts = pickle_[call.arguments];
-        if (pickle_.is_global(call.function, "torch._tensor", "_rebuild_from_type_v2") &&
-            parts.kind == Kind::tuple && parts.items().size() >= 3) {
-            return Call{parts.items()[0], parts.items()[2]};
-        }
-        return call;
-    }
-
-    /// Whether the value is a call of one of torch's functions that rebuild a tensor.
-    [[nodiscard]] bool is_tensor(Index index) const {
-        const auto call = call_of(index);
-        if (!call) return false;
-        const auto& function = pickle_[call->function];
-        return function.kind == Kind::global &&
-               pickle_[function.items()[0]].text() == "torch._utils" &&
-               pickle_[function.items()[1]].text().starts_with("_rebuild_");
-    }
-
     void add_tensor(const std::string& name, Index index) {
         tensor_ = name;
+        reached_[index] = true;
         // A parameter is a call around the call that makes its tensor.
-        for (int level = 0; is_call(index, "_rebuild_parameter") ||
-                            is_call(index, "_rebuild_parameter_with_state");) {
+        for (int level = 0; is_torch_parameter(pickle_, index);) {
             if (++level > 4) refuse("a parameter inside of parameters", "a tensor");
             index = arguments(index, 1)[0];
+            reached_[index] = true;
         }
-        const bool v3 = is_call(index, "_rebuild_tensor_v3");
-        if (!v3 && !is_call(index, "_rebuild_tensor_v2") &&
-            !is_call(index, "_rebuild_tensor")) {
-            const auto call = call_of(index);
+        const bool v3 = is_torch_call(pickle_, index, "_rebuild_tensor_v3");
+        if (!v3 && !is_torch_call(pickle_, index, "_rebuild_tensor_v2") &&
+            !is_torch_call(pickle_, index, "_rebuild_tensor")) {
+            const auto call = torch_call(pickle_, index);
             refuse(pickle_.describe(call ? call->function : index), "a dense tensor",
-                   "sparse and quantised tensors are not read");
+                   "sparse, quantised, nested and meta tensors are not read");
         }
         const auto& parts = arguments(index, v3 ? 7 : 4);
         const auto [storage, bytes] = read_storage(parts[0]);
@@ -258,6 +252,10 @@ private:
         }
         if (is_dense(shape, strides)) strides.clear();
         const auto begin = shape.numel() == 0 ? 0 : offset * width;
+        if (tensors_.size() == max_tensors_) {
+            fail(where_, "more than " + std::to_string(max_tensors_) + " tensors",
+                 "tensors that are used less often");
+        }
         tensors_.push_back({tensor_, dtype, std::move(shape),
                             storage.begin + static_cast<std::size_t>(begin), std::move(strides),
                             big_endian_ && width > 1});
@@ -319,12 +317,8 @@ private:
 
     // Parts of calls.
 
-    [[nodiscard]] bool is_call(Index index, std::string_view function) const {
-        const auto call = call_of(index);
-        return call && pickle_.is_global(call->function, "torch._utils", function);
-    }
     [[nodiscard]] const PickleNode::Items& arguments(Index value, std::size_t least) const {
-        const auto& tuple = pickle_[call_of(value)->arguments];
+        const auto& tuple = pickle_[torch_call(pickle_, value)->arguments];
         if (tuple.kind != Kind::tuple || tuple.items().size() < least) {
             refuse("a call with too few arguments", std::to_string(least) + " arguments");
         }
@@ -362,9 +356,12 @@ private:
     const Pickle& pickle_;
     bool big_endian_;
     std::uint64_t max_total_;
+    std::size_t max_name_bytes_, max_tensors_;
     FindStorage find_;
     std::string tensor_;
     std::vector<TensorInfo> tensors_;
+    std::vector<bool> reached_; ///< by node: whether it is among the tensors
+    bool wrapped_ = false;
     std::map<std::string_view, FoundStorage> storages_;
     std::uint64_t total_bytes_ = 0;
 };

@@ -44,8 +44,9 @@ namespace detail {
         found = true;
     }
     if (!found) {
-        fail(where, "a zip archive without FOLDER/data.pkl",
-             "an archive that torch.save wrote");
+        const bool numpy = !archive.names().empty() && archive.names()[0].ends_with(".npy");
+        fail(where, "a zip archive without FOLDER/data.pkl", "an archive that torch.save wrote",
+             numpy ? "an .npz holds .npy files: unpack it with unzip" : "");
     }
     for (const auto& name : archive.names()) {
         if (name == folder + "constants.pkl" || name.starts_with(folder + "code/")) {
@@ -91,7 +92,9 @@ namespace detail {
         return {static_cast<std::size_t>(begin), record->size()};
     };
     detail::TorchTensors tensors(where, pickle, big_endian, bytes.size(), storage_bytes);
-    return {"torch", tensors.collect(), {}};
+    FileContents contents{"torch", tensors.collect(), {}};
+    contents.left_out = tensors.left_out();
+    return contents;
 }
 
 } // namespace latent

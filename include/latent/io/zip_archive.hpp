@@ -33,6 +33,7 @@ public:
         : where_(std::move(where)), view_(std::make_unique<View>(bytes)) {
         // libzip takes no bytes at all for an archive without records.
         if (bytes.empty()) fail(where_, "an empty file", "a zip archive");
+        require_few_ends();
         zip_source_t* const source =
             zip_source_function_create(answer, view_.get(), &view_->error);
         if (source) archive_.reset(zip_open_from_source(source, ZIP_RDONLY, &view_->error));
@@ -54,12 +55,14 @@ public:
 
     /// The bytes of a record, or nothing where there is none of that name.
     [[nodiscard]] std::optional<std::span<const std::byte>> find(const std::string& name) {
-        if (!contains(name)) return std::nullopt;
+        const auto found = std::ranges::lower_bound(names_, name);
+        if (found == names_.end() || *found != name) return std::nullopt;
+        const auto index = indices_[static_cast<std::size_t>(found - names_.begin())];
         zip_stat_t status;
         zip_stat_init(&status);
-        constexpr zip_uint64_t needed = ZIP_STAT_INDEX | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
+        constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
                                         ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
-        if (zip_stat(archive_.get(), name.c_str(), ZIP_FL_ENC_RAW, &status) != 0 ||
+        if (zip_stat_index(archive_.get(), index, 0, &status) != 0 ||
             (status.valid & needed) != needed) {
             fail(where_, "no directory entry for " + in_quotes(name),
                  "a record that can be read");
@@ -75,7 +78,7 @@ public:
                  "a stored record inside of the file");
         }
         if (status.size == 0) return std::span<const std::byte>{};
-        const auto begin = locate(name, status.index);
+        const auto begin = locate(name, index);
         if (begin > view_->bytes.size() || status.size > view_->bytes.size() - begin) {
             fail(where_, "the record " + in_quotes(name) + " beyond the end of the file",
                  "records inside of the file");
@@ -149,15 +152,35 @@ private:
         }
     }
 
+    /// An archive ends with a record "PK\5\6" and a comment of up to 64 KiB. libzip tries each
+    /// place there that looks like one, and reads all the directory for it.
+    void require_few_ends() const {
+        constexpr std::size_t most = 16;
+        const std::string_view text(reinterpret_cast<const char*>(view_->bytes.data()),
+                                    view_->bytes.size());
+        const auto tail = text.substr(text.size() - std::min<std::size_t>(text.size(), 65'557));
+        std::size_t count = 0;
+        for (auto at = tail.find("PK\5\6"); at != std::string_view::npos;
+             at = tail.find("PK\5\6", at + 4)) {
+            if (++count > most)
+                fail(where_, "more ends than one", "a zip archive with one end");
+        }
+    }
+
     void list_names() {
+        std::vector<std::pair<std::string, zip_uint64_t>> records;
         const auto count = zip_get_num_entries(archive_.get(), 0);
         for (zip_int64_t index = 0; index < count; ++index) {
             const auto entry = static_cast<zip_uint64_t>(index);
             const char* const name = zip_get_name(archive_.get(), entry, ZIP_FL_ENC_RAW);
             if (!name) fail(where_, "a record with a name that cannot be read", "a name");
-            names_.emplace_back(name);
+            records.emplace_back(name, entry);
         }
-        std::ranges::sort(names_);
+        std::ranges::sort(records);
+        for (auto& [name, index] : records) {
+            names_.push_back(std::move(name));
+            indices_.push_back(index);
+        }
         const auto twice = std::ranges::adjacent_find(names_);
         if (twice != names_.end()) {
             fail(where_, "a duplicate: the record " + in_quotes(*twice) + " twice",
@@ -228,6 +251,7 @@ private:
     std::unique_ptr<View> view_;
     std::unique_ptr<zip_t, Discard> archive_;
     std::vector<std::string> names_;
+    std::vector<zip_uint64_t> indices_;          ///< libzip's numbers of the names
     std::map<zip_uint64_t, zip_uint64_t> taken_; ///< where records that were found lie
 };
 

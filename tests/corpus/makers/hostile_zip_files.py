@@ -128,6 +128,9 @@ def make_hostile_zip():
         {"w": entry("F32", [2, 3], 0, 24)}, SIX)), "opcode")
 
     # Zip bombs.
+    sound_zip = torch_zip(SOUND)
+    end = sound_zip[-22:]
+    bad("zip_bombs", "ends_by_the_thousand", sound_zip + end * 2000, "more ends than one")
     def deflated(data):
         packer = zlib.compressobj(9, zlib.DEFLATED, -15)
         return packer.compress(data) + packer.flush()

@@ -114,6 +114,9 @@ def make_image():
     for name in JPEGS:
         bad("truncation", f"jpeg_{name}_without_its_end", jpeg(name)[:-2], "no end of image",
             kind="jpg")
+    deep = ihdr(8192, 8192, depth=16, colour=6)
+    bad("zip_bombs", "half_a_gigabyte_of_16_bits", png(deep, bytes(10_000_000)),
+        "8192 x 8192", "MiB of memory")
     bad("lengths", "last_chunk_cut_behind_its_kind", chunks(HEAD, be32(2**31 - 1) + b"IDAT"),
         "no chunk IEND", "cut short")
     bad("lengths", "header_of_12", chunks(chunk(b"IHDR", head[:-1]), DATA, END), "broken image")

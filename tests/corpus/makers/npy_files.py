@@ -65,6 +65,7 @@ def make_npy():
     # Counts.
     def shape(what, text, *words): bad("counts", what, npy_dict(shape=text), *words)
 
+    shape("number_in_brackets", "(6)", "without its comma")
     shape("2_to_32_squared", "(4294967296, 4294967296)", "[4294967296, 4294967296]")
     shape("product_wraps_to_six", "(2, 9223372036854775807, 3)", "9223372036854775807")
     shape("dimension_2_to_63", "(9223372036854775808,)", "9223372036854775808")

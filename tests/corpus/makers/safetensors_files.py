@@ -92,6 +92,8 @@ def make_safetensors():
         bad("counts", what, f'{{"a":{{"dtype":"{dtype}","shape":{text},"data_offsets":[0,{end}]'
             "}}", *words, data=bytes(24))
 
+    shape("20000_dimensions", [1] * 20_000, "20000 dimensions", '"a"', end=4)
+    shape("65_dimensions", [1] * 65, "65 dimensions", '"a"', end=4)
     shape("2_to_32_squared", [2**32, 2**32], "[4294967296, 4294967296]", '"a"')
     shape("product_wraps_to_six", [6, 2**63 - 1, 2], "9223372036854775807", "2^63")
     shape("dimension_2_to_63", [2**63], "9223372036854775808", '"a"')

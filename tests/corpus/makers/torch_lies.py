@@ -9,6 +9,7 @@ from .pickle_files import (ATTACK, FALSE, HOOKS, NONE, TRUE, call, dictionary, i
                            recall, storage, tensor, tensor_v3, text)
 
 
+NO_TENSORS = "expected a dictionary of names and tensors"
 W = "w", "F32", (2, 3), SIX
 SOUND = pickle(dictionary({"w": tensor()}))
 
@@ -136,8 +137,8 @@ def lies_about_tensors(bad, zipped):
     one("nesting", "list_in_itself_as_a_size", tensor(size=b"]" + memo(9) + recall(9) + b"a"),
         "a list", '"w"')
     bad("nesting", "dictionary_in_itself", b"}" + memo(1) + text("w") + recall(1) + b"s",
-        ("without tensors",))
-    bad("nesting", "tensor_in_a_tuple", items(tensor()), ("a tuple", "without tensors"))
+        (NO_TENSORS,))
+    bad("nesting", "tensor_in_a_tuple", items(tensor()), ("a tuple", NO_TENSORS))
     bad("nesting", "tensor_in_lists", b"](" + b"](" + tensor() + b"ee", ("a list",))
 
     # Memo bombs.
@@ -153,9 +154,10 @@ def lies_about_tensors(bad, zipped):
     bad("memo_bombs", "tree_of_2_to_40_without_a_tensor", twice(40, 2, leaf=b"}"),
         ("share each other",))
     bad("memo_bombs", "billion_laughs", twice(9, 10), ("share each other",))
-    bad("memo_bombs", "tree_of_250_cubed", twice(3, 250), ("share each other",))
-    bad("memo_bombs", "tree_of_500_squared", twice(2, 500), ("share each other",))
-    bad("memo_bombs", "tree_with_long_names", twice(20, 2, "n" * 200), ("share each other",))
+    bad("memo_bombs", "tree_of_250_cubed", twice(3, 250), ("more than", "tensors"))
+    bad("memo_bombs", "tree_of_500_squared", twice(2, 500), ("more than", "tensors"))
+    bad("memo_bombs", "tree_with_long_names", twice(20, 2, "n" * 200),
+        ("characters together",))
     graph = b"".join(b"}" + memo(i) + b"0" for i in range(20)) + b"}" + memo(20) + b"0"
     for i in range(20):
         graph += recall(i) + b"(" + b"".join(
@@ -173,35 +175,35 @@ def lies_about_tensors(bad, zipped):
 
     # Code execution: a call in every place where a value is wanted.
     posix = name_of("posix", "system")
-    bad("code_execution", "os_system_as_the_object", ATTACK, ("an object", "without tensors"))
+    bad("code_execution", "os_system_as_the_object", ATTACK, ("an object", NO_TENSORS))
     bad("code_execution", "posix_system_uncalled_as_the_object", posix,
-        ("posix.system", "without tensors"))
+        ("posix.system", NO_TENSORS))
     bad("code_execution", "eval_as_the_object", call(name_of("builtins", "eval"), text(
-        f"__import__('os').system('{COMMAND}')")), ("without tensors",))
+        f"__import__('os').system('{COMMAND}')")), (NO_TENSORS,))
     bad("code_execution", "exec_as_the_object", call(name_of("__builtin__", "exec"), text(
-        f"import os; os.system('{COMMAND}')")), ("without tensors",))
+        f"import os; os.system('{COMMAND}')")), (NO_TENSORS,))
     bad("code_execution", "subprocess_as_the_object", call(name_of(
         "subprocess", "Popen"), items(text("sh"), text("-c"), text(COMMAND))),
-        ("without tensors",))
+        (NO_TENSORS,))
     bad("code_execution", "runpy_as_the_object", call(name_of("runpy", "run_path"), text(
-        "/dev/stdin")), ("without tensors",))
+        "/dev/stdin")), (NO_TENSORS,))
     bad("code_execution", "torch_load_as_the_object", call(name_of("torch", "load"), text(
-        "other.pth")), ("without tensors",))
+        "other.pth")), (NO_TENSORS,))
     bad("code_execution", "getattr_chain_as_the_object", call(call(
         name_of("builtins", "getattr"), call(name_of("builtins", "__import__"), text("os")),
-        text("system")), text(COMMAND)), ("without tensors",))
+        text("system")), text(COMMAND)), (NO_TENSORS,))
     bad("code_execution", "reduce_chain_as_the_object", call(call(
-        name_of("functools", "partial"), posix, text(COMMAND))), ("without tensors",))
+        name_of("functools", "partial"), posix, text(COMMAND))), (NO_TENSORS,))
     bad("code_execution", "stack_global_as_the_object", text("posix") + text("system") +
-        b"\x93" + items(text(COMMAND)) + b"R", ("without tensors",))
+        b"\x93" + items(text(COMMAND)) + b"R", (NO_TENSORS,))
     bad("code_execution", "newobj_as_the_object", posix + items(text(COMMAND)) + b"\x81",
-        ("without tensors",))
+        (NO_TENSORS,))
     bad("code_execution", "numpy_object_array_as_the_object", call(
         name_of("numpy.core.multiarray", "_reconstruct"), name_of("numpy", "ndarray"),
         integers((0,)), b"C\1b") + items(integer(1), integers((1,)), call(
             name_of("numpy", "dtype"), text("O8"), FALSE, TRUE), FALSE, b"](" + ATTACK + b"e")
-        + b"b", ("without tensors",))
-    one("code_execution", "only_in_a_dictionary", ATTACK, "without tensors")
+        + b"b", (NO_TENSORS,))
+    one("code_execution", "only_in_a_dictionary", ATTACK, NO_TENSORS)
     one("code_execution", "as_a_storage", tensor(ATTACK), "an object", '"w"')
     store("code_execution", "as_a_storage_class", tensor(storage(kind=posix)), "posix.system")
     store("code_execution", "called_as_a_storage_class", tensor(storage(kind=ATTACK)),
@@ -234,8 +236,22 @@ def lies_about_tensors(bad, zipped):
     bad("duplicates", "name_by_a_number", dictionary(
         [("1", tensor()), (integer(1), tensor())]), ("duplicate", '"1"'))
     bad("duplicates", "name_by_two_dictionaries", dictionary(
-        [("a", dictionary({"b": tensor()})), ("a", dictionary({"b": tensor()}))]),
-        ("duplicate", '"a.b"'))
+        [("a", dictionary({"b": tensor()})), ("a", dictionary({"c": tensor()}))]),
+        ("duplicate", '"a"'))
+    bad("duplicates", "name_that_hides_a_tensor", dictionary([("w", tensor()), ("w", NONE)]),
+        ("duplicate", '"w"'))
+    bad("duplicates", "number", dictionary([(integer(7), tensor()), (integer(7), NONE)]),
+        ("duplicate", "key 7"))
+    bad("duplicates", "state_dict", dictionary(
+        [("state_dict", dictionary({"v": tensor()})), ("state_dict", SOUND[2:-1])]),
+        ("duplicate", '"state_dict"'))
+    bad("memo_bombs", "long_name_before_5000", dictionary({"\1" * 13_000: dictionary(
+        {f"{i}": tensor() + memo(1) if i == 0 else recall(1) for i in range(5000)})}),
+        ("names of more than", "characters together"))
+    bad("memo_bombs", "tensor_of_no_elements_a_million_times", items(
+        b"N" * 50_000, tensor(size=(0,), stride=(1,)) + memo(1)) + b"0" +
+        dictionary({f"{i}": recall(1) for i in range(300)}) + memo(2) + b"0" + dictionary(
+            {f"{i}": recall(2) for i in range(300)}), ("more than", "tensors"))
     bad("duplicates", "name_in_an_ordered_dictionary", ordered(
         [("w", tensor()), ("w", tensor())]), ("duplicate", '"w"'))
     bad("duplicates", "empty_name", dictionary([("", tensor()), ("", tensor())]),
@@ -271,9 +287,9 @@ def lies_about_tensors(bad, zipped):
         "torch.complex32", '"w"')
     one("types", "dtype_is_a_string", tensor_v3(text("uint16"), storage(), (2, 3), (3, 1)),
         "a string", '"w"')
-    bad("types", "no_tensor", dictionary({"epoch": integer(3)}), ("without tensors",))
-    bad("types", "empty_dictionary", b"}", ("without tensors",))
-    bad("types", "number", integer(5), ("an integer", "without tensors"))
-    bad("types", "none", NONE, ("None", "without tensors"))
+    bad("types", "no_tensor", dictionary({"epoch": integer(3)}), (NO_TENSORS,))
+    bad("types", "empty_dictionary", b"}", (NO_TENSORS,))
+    bad("types", "number", integer(5), ("an integer", NO_TENSORS))
+    bad("types", "none", NONE, ("None", NO_TENSORS))
     bad("types", "whole_module", call(name_of("copyreg", "_reconstructor"), name_of(
-        "torch.nn", "Linear"), name_of("builtins", "object"), NONE), ("without tensors",))
+        "torch.nn", "Linear"), name_of("builtins", "object"), NONE), (NO_TENSORS,))
