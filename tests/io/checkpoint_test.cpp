@@ -44,6 +44,16 @@ TEST_CASE("Checkpoint: a file's kind shows in its bytes") {
                    "no/such/file: got no file of that name"));
 }
 
+TEST_CASE("Checkpoint: a header's length that looks like another kind's signature") {
+    // 0x088B1F, as a gzip file begins, and 0xFFD8FF, as a JPEG does.
+    for (const std::size_t length : {0x088B1FU, 0xFFD8FFU}) {
+        std::string header = R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})";
+        header.resize(length, ' ');
+        const auto file = checkpoint_of(safetensors_file(header, little(2.5F)));
+        CHECK(values_of(file, "a") == std::vector<double>{2.5});
+    }
+}
+
 TEST_CASE("Checkpoint: the same from a file, from bytes, and from a view of bytes") {
     const auto text =
         safetensors_file(R"({"a":{"dtype":"F64","shape":[3],"data_offsets":[0,24]}})",

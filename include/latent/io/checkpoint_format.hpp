@@ -64,17 +64,18 @@ namespace detail {
     if (is_zip(bytes)) return read_torch_zip(where, bytes);
     if (is_torch_legacy(bytes)) return read_torch_legacy(where, bytes);
     if (is_npy(bytes)) return read_npy(where, bytes);
-    // safetensors begins with a number. Some begin their header with white space: legal
-    // JSON. What has the signature of something else is that, whatever its name.
+    // safetensors begins with a number, and its JSON behind that with '{' or white space. What
+    // has the signature of something else is that, whatever its name.
     const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
                                 std::min<std::size_t>(bytes.size(), 16));
-    const bool signed_otherwise =
-        head.starts_with("\x89PNG") || head.starts_with("\xFF\xD8\xFF") ||
-        head.starts_with("\x1F\x8B") || (bytes.size() >= 8 && detail::is_text(head));
     const bool json =
         head.size() > 8 && std::string_view("{ \n\t").find(head[8]) != std::string_view::npos;
     const bool plausible =
         head.size() >= 8 && detail::load<std::uint64_t>(bytes.data()) <= max_safetensors_header;
+    const bool text = head.size() >= 8 && detail::is_text(head);
+    const bool signed_otherwise =
+        text || (!json && (head.starts_with("\x89PNG") || head.starts_with("\xFF\xD8\xFF") ||
+                           head.starts_with("\x1F\x8B")));
     const bool named = where.ends_with(".safetensors") && !bytes.empty();
     if (!signed_otherwise && (json || plausible || named)) {
         return read_safetensors(where, bytes);
