@@ -41,4 +41,9 @@ TEST_CASE("text: long text is cut at a character's boundary") {
     CHECK(shortened("abcdefg", 6) == "abcdef...");
     CHECK(shortened("abcde\xC3\xA9g", 6) == "abcde...");
     CHECK(in_quotes(std::string(1000, 'x')).size() == 125);
+    const auto controls = brief(std::string(1000, '\1'));
+    CHECK(controls.size() == 243);
+    CHECK(controls.starts_with("\\u0001\\u0001"));
+    CHECK(controls.ends_with("..."));
+    CHECK(in_quotes(std::string(1000, '\1')).size() == 245);
 }

@@ -123,7 +123,7 @@ template <class T>
     if (json.is_array() && json.size() > 16) {
         return "a list of " + std::to_string(json.size());
     }
-    return printable(shortened(json.dump(), 80));
+    return brief(json.dump(), 80);
 }
 
 inline void require_class_name(std::string_view where, const Json& json,

@@ -44,7 +44,7 @@ inline void require_plain_json(std::string_view where, std::string_view text) {
     if (const auto end = reason.find("] "); end != std::string_view::npos) {
         reason.remove_prefix(end + 2);
     }
-    fail(where, "no valid JSON (" + printable(shortened(reason, 160)) + ")", "strict JSON");
+    fail(where, "no valid JSON (" + brief(reason, 160) + ")", "strict JSON");
 }
 
 [[noreturn]] inline void fail_deep_json(std::string_view where) {

@@ -33,7 +33,7 @@ decltype(auto) naming_file(const std::string& where, F&& f) {
     try {
         return std::forward<F>(f)();
     } catch (const Error& error) {
-        throw Error(where + ": " + printable(shortened(error.what(), 400)));
+        throw Error(where + ": " + brief(error.what(), 400));
     }
 }
 

@@ -71,8 +71,8 @@ struct Pickle {
             "a dictionary", "",       "an object",  "a storage"};
         const auto& node = nodes[index];
         if (node.kind != PickleNode::Kind::global) return kinds[static_cast<int>(node.kind)];
-        return printable(shortened(nodes[node.items()[0]].text())) + "." +
-               printable(shortened(nodes[node.items()[1]].text()));
+        return brief(nodes[node.items()[0]].text()) + "." +
+               brief(nodes[node.items()[1]].text());
     }
 };
 

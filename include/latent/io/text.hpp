@@ -130,9 +130,14 @@ inline void append_escape(std::string& out, std::uint32_t c) {
     return std::string(text.substr(0, limit)) + "...";
 }
 
-/// A name for an error: escaped, cut where it is very long, in double quotes.
+/// Text for an error: on one line, and cut where it is very long. Escapes are longer than what
+/// they stand for, so it is cut once more behind them.
+[[nodiscard]] inline std::string brief(std::string_view text, std::size_t limit = 120) {
+    return shortened(printable(shortened(text, limit)), 2 * limit);
+}
+
+/// A name for an error: as brief, with quotes escaped, in double quotes.
 [[nodiscard]] inline std::string in_quotes(std::string_view text, std::size_t limit = 120) {
-    // Escapes are longer than what they stand for.
     return '"' + shortened(escaped(shortened(text, limit)), 2 * limit) + '"';
 }
 

@@ -268,6 +268,8 @@ def lies_about_tensors(bad, zipped):
     # Things that are no tensors.
     store("types", "storage_class_unknown", tensor(storage(kind="QInt8Storage")),
         "torch.QInt8Storage")
+    store("types", "storage_class_of_control_characters", tensor(storage(kind=name_of(
+        "\1" * 300, "\2" * 300))), "\\u0001\\u0001", "...")
     store("types", "storage_class_of_another_module", tensor(storage(kind=name_of(
         "torch_", "FloatStorage"))), "torch_.FloatStorage")
     store("types", "storage_class_is_a_string", tensor(storage(kind=text("FloatStorage"))),
