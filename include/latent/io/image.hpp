@@ -58,6 +58,7 @@ namespace detail {
 inline void require_whole_chunks(std::string_view where, std::span<const std::byte> bytes) {
     // Behind the signature stand chunks: a length, big-endian, a kind, the data, a checksum.
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    bool has_data = false;
     for (std::size_t begin = 8; text.size() - begin >= 12;) {
         std::size_t length = 0;
         for (const char c : text.substr(begin, 4)) {
@@ -69,7 +70,13 @@ inline void require_whole_chunks(std::string_view where, std::span<const std::by
                      std::to_string(begin),
                  "chunks inside of the file", "it was cut short");
         }
-        if (text.substr(begin + 4, 4) == "IEND") return;
+        const auto kind = text.substr(begin + 4, 4);
+        if (kind == "IEND") return;
+        // stb would copy no bytes to nowhere, which C++ leaves undefined.
+        if (kind == "IDAT" && length == 0 && !has_data) {
+            fail(where, "an empty chunk IDAT first", "the image's data");
+        }
+        has_data = has_data || kind == "IDAT";
         begin += 12 + length;
     }
     fail(where, "no chunk IEND", "a PNG with its end", "it was cut short");

@@ -117,6 +117,8 @@ def make_image():
     deep = ihdr(8192, 8192, depth=16, colour=6)
     bad("zip_bombs", "half_a_gigabyte_of_16_bits", png(deep, bytes(10_000_000)),
         "8192 x 8192", "MiB of memory")
+    bad("lengths", "empty_data_chunk_first", chunks(HEAD, chunk(b"IDAT", b""), DATA, END),
+        "an empty chunk IDAT first")
     bad("lengths", "last_chunk_cut_behind_its_kind", chunks(HEAD, be32(2**31 - 1) + b"IDAT"),
         "no chunk IEND", "cut short")
     bad("lengths", "header_of_12", chunks(chunk(b"IHDR", head[:-1]), DATA, END), "broken image")
