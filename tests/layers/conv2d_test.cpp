@@ -29,10 +29,10 @@ TEST_CASE("Conv2d is torch.nn.Conv2d, from its seed on", "[layers]") {
          {.in_channels = 12, .out_channels = 8, .stride = 2, .bias = false},
          {1, 12, 9, 8}},
         {"pixel",
-         {.in_channels = 20, .out_channels = 9, .kernel_size = 1, .padding = 0, .bias = false},
+         {.in_channels = 20, .out_channels = 9, .kernel_size = 1, .padding = {}, .bias = false},
          {1, 20, 6, 7}},
         {"patch",
-         {.in_channels = 3, .out_channels = 10, .kernel_size = 4, .stride = 4, .padding = 0},
+         {.in_channels = 3, .out_channels = 10, .kernel_size = 4, .stride = 4, .padding = {}},
          {1, 3, 16, 12}},
     };
     CHECK(golden.outputs().size() == cases.size());

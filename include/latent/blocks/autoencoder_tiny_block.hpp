@@ -27,13 +27,13 @@ struct MidblockPool {
           conv1(w[0], {.in_channels = channels,
                        .out_channels = 4 * channels,
                        .kernel_size = 1,
-                       .padding = 0,
+                       .padding = {},
                        .bias = false}),
           norm(w[1], {.num_groups = 4, .num_channels = 4 * channels}),
           conv2(w[3], {.in_channels = 4 * channels,
                        .out_channels = channels,
                        .kernel_size = 1,
-                       .padding = 0,
+                       .padding = {},
                        .bias = false}) {}
 
     template <Observer<Device> Trace = NoTrace>
@@ -79,7 +79,7 @@ struct AutoencoderTinyBlock {
             skip.emplace(w["skip"], Conv2dConfig{.in_channels = config.in_channels,
                                                  .out_channels = config.out_channels,
                                                  .kernel_size = 1,
-                                                 .padding = 0,
+                                                 .padding = {},
                                                  .bias = false});
         }
         if (config.use_midblock_gn) pool.emplace(w["pool"], config.in_channels);

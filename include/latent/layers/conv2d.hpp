@@ -15,7 +15,7 @@ struct Conv2dConfig {
     std::int64_t out_channels = 0;
     std::int64_t kernel_size = 3;
     std::int64_t stride = 1;
-    std::int64_t padding = 1;
+    Padding padding = Padding::all(1); ///< zeros around the image; {} for none
     bool bias = true;
 };
 
@@ -52,9 +52,9 @@ private:
             bias =
                 w.parameter<Device>("bias", {config.out_channels}, Init::bias_uniform(fan_in));
         }
-        return Conv2dKernel<Device>(weight, std::move(bias),
-                                    {.stride = {config.stride, config.stride},
-                                     .padding = Padding::all(config.padding)});
+        return Conv2dKernel<Device>(
+            weight, std::move(bias),
+            {.stride = {config.stride, config.stride}, .padding = config.padding});
     }
 };
 
@@ -87,6 +87,13 @@ template <class Device, Observer<Device> Trace>
                                              const Trace& trace) {
     return conv_add_activation(conv, x, static_cast<const Tensor<Device>*>(nullptr), act,
                                trace);
+}
+
+/// conv(x) + added.
+template <class Device, Observer<Device> Trace>
+[[nodiscard]] Tensor<Device> conv_add(const Conv2d<Device>& conv, const Tensor<Device>& x,
+                                      const Tensor<Device>& added, const Trace& trace) {
+    return conv_add_activation(conv, x, &added, Activation::none, trace);
 }
 
 /// conv(upsample_nearest(x, factor)).

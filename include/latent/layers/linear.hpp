@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace latent {
 
@@ -33,6 +34,12 @@ struct Linear {
                                        Init::bias_uniform(config.in_features));
         }
     }
+
+    /// Of parameters that are there already; an empty bias is none.
+    Linear(std::string place, Tensor<Device> chosen_weight, Tensor<Device> chosen_bias)
+        : path(std::move(place)),
+          weight(std::move(chosen_weight)),
+          bias(std::move(chosen_bias)) {}
 
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,

@@ -53,6 +53,20 @@ template <class S>
     return x;
 }
 
+/// x * y, element by element; both have one shape. Parity: torch.mul.
+template <class S>
+[[nodiscard]] Tensor<Cpu<S>> multiply(Tensor<Cpu<S>> x, const Tensor<Cpu<S>>& y) {
+    require_same_shape("multiply", x, y);
+    detail::for_blocks(x.numel(), [&](std::int64_t first, std::int64_t count) {
+        detail::as_array(x.data() + first, count) *= detail::as_array(y.data() + first, count);
+    });
+    return x;
+}
+[[nodiscard]] inline Tensor<Meta> multiply(Tensor<Meta> x, const Tensor<Meta>& y) {
+    require_same_shape("multiply", x, y);
+    return x;
+}
+
 /// x * factor + offset, the product rounded before the sum as torch's mul and add do it.
 /// Parity: x.mul(factor).add(offset).
 template <class S>
@@ -86,6 +100,20 @@ template <class S>
     return detail::map_in_place(std::move(x), [](S value) { return std::tanh(value); });
 }
 [[nodiscard]] inline Tensor<Meta> tanh(Tensor<Meta> x) { return x; }
+
+/// The exponential function. Parity: torch.exp.
+template <class S>
+[[nodiscard]] Tensor<Cpu<S>> exp(Tensor<Cpu<S>> x) {
+    return detail::map_in_place(std::move(x), [](S value) { return std::exp(value); });
+}
+[[nodiscard]] inline Tensor<Meta> exp(Tensor<Meta> x) { return x; }
+
+/// The square root; NaN below 0. Parity: torch.sqrt.
+template <class S>
+[[nodiscard]] Tensor<Cpu<S>> sqrt(Tensor<Cpu<S>> x) {
+    return detail::map_in_place(std::move(x), [](S value) { return std::sqrt(value); });
+}
+[[nodiscard]] inline Tensor<Meta> sqrt(Tensor<Meta> x) { return x; }
 
 /// x limited to [low, high]; NaN stays NaN. Parity: torch.clamp.
 template <class S>

@@ -44,7 +44,16 @@ struct Im2col {
     const S* add;
     Activation activation;
 
-    /// columns [depth][48]: what the kernel sees for `count` outputs from `first` on.
+    /// Tiles of 48 outputs that are gathered together: their columns fill half of an L2 cache at
+    /// most. A channel's values for one tile alone are a few cache lines, and the next channel's
+    /// are megabytes away.
+    [[nodiscard]] std::int64_t tiles_at_once() const {
+        constexpr std::int64_t most = 8, cache = std::int64_t{1} << 19;
+        const auto bytes = geometry.depth() * tile_columns * std::int64_t{sizeof(S)};
+        return std::clamp<std::int64_t>(cache / bytes, 1, most);
+    }
+
+    /// columns [tiles][depth][48]: what the kernel sees for `count` outputs from `first` on.
     void gather(std::int64_t image, std::int64_t first, std::int64_t count, S* columns) const {
         const auto [down, right] = geometry.options.stride;
         const auto& pad = geometry.options.padding;
@@ -55,10 +64,12 @@ struct Im2col {
                      ++kx, columns += tile_columns) {
                     for (std::int64_t t = 0; t < count;) {
                         const auto oy = (first + t) / OW, ox = (first + t) % OW;
-                        const auto run = std::min(count - t, OW - ox);
+                        const auto in_tile = t % tile_columns;
+                        const auto run = std::min({count - t, OW - ox, tile_columns - in_tile});
                         const auto iy = oy * down + ky - pad.top;
                         const auto ix = ox * right + kx - pad.left;
-                        gather_run(plane, iy, ix, right, run, columns + t);
+                        gather_run(plane, iy, ix, right, run,
+                                   columns + t / tile_columns * tile_size() + in_tile);
                         t += run;
                     }
                 }
@@ -78,34 +89,59 @@ struct Im2col {
         const auto end = std::clamp<std::int64_t>((W - column + step - 1) / step, begin, count);
         const S* from = plane + row * W + column;
         std::fill_n(to, begin, S{0});
-        for (std::int64_t i = begin; i < end; ++i) to[i] = from[i * step];
+        auto i = begin;
+        if (step == 1) {
+            std::copy_n(from + i, end - i, to + i);
+            i = end;
+        }
+        // Every second value, while two whole vectors lie in the row.
+        for (; step == 2 && column + 2 * (i + V::width) <= W && i + V::width <= end;
+             i += V::width) {
+            deinterleave(V::load(from + 2 * i), V::load(from + 2 * i + V::width))[0].store(to +
+                                                                                           i);
+        }
+        for (; i < end; ++i) to[i] = from[i * step];
         std::fill(to + end, to + count, S{0});
     }
 
+    [[nodiscard]] std::int64_t tile_size() const { return geometry.depth() * tile_columns; }
+
     void run(std::int64_t images) const {
-        const auto K = geometry.out_channels;
-        const auto depth = geometry.depth();
-        const auto pixels = OH * OW;
-        const auto blocks = (pixels + tile_columns - 1) / tile_columns;
-        Scratch<S> scratch(worker_count(images * blocks), (depth + panel_rows) * tile_columns);
+        const auto depth = geometry.depth(), pixels = OH * OW;
+        const auto tiles = tiles_at_once();
+        const auto blocks = (pixels + tiles * tile_columns - 1) / (tiles * tile_columns);
+        Scratch<S> scratch(worker_count(images * blocks),
+                           tiles * tile_size() + panel_rows * tile_columns);
         parallel_for(images * blocks, [&](std::int64_t item, int worker) {
             S* columns = scratch.of(worker);
-            S* sums = columns + depth * tile_columns;
+            S* sums = columns + tiles * tile_size();
             const auto image = item / blocks;
-            const auto first = item % blocks * tile_columns;
-            const auto count = std::min(tile_columns, pixels - first);
-            if (count < tile_columns) std::fill_n(columns, depth * tile_columns, S{0});
+            const auto first = item % blocks * tiles * tile_columns;
+            const auto count = std::min(tiles * tile_columns, pixels - first);
+            const auto used = (count + tile_columns - 1) / tile_columns;
+            if (count % tile_columns != 0) // the last tile's idle columns are finite
+                std::fill_n(columns + (used - 1) * tile_size(), tile_size(), S{0});
             gather(image, first, count, columns);
-            for (std::int64_t k = 0; k < K; ++k) {
-                if (k % panel_rows == 0) {
-                    multiply_tile<V>(packed + k * depth, columns, depth, sums);
+            for (std::int64_t k = 0; k < geometry.out_channels; k += panel_rows) {
+                for (std::int64_t tile = 0; tile < used; ++tile) {
+                    multiply_tile<V>(packed + k * depth, columns + tile * tile_size(), depth,
+                                     sums);
+                    write(image, k, first + tile * tile_columns, sums);
                 }
-                S* row = sums + k % panel_rows * tile_columns;
-                for (std::int64_t t = 0; t < tile_columns; ++t) row[t] += bias ? bias[k] : S{0};
-                const auto at = (image * K + k) * pixels + first;
-                finish_run(row, add ? add + at : nullptr, activation, y + at, count);
             }
         });
+    }
+
+    /// The sums [8][48] of up to 8 output channels from k on, for the outputs from `first` on.
+    void write(std::int64_t image, std::int64_t k, std::int64_t first, S* sums) const {
+        const auto pixels = OH * OW;
+        const auto count = std::min(tile_columns, pixels - first);
+        const auto channels = std::min(panel_rows, geometry.out_channels - k);
+        for (std::int64_t row = 0; row < channels; ++row, sums += tile_columns) {
+            if (bias) as_array(sums, tile_columns) += bias[k + row];
+            const auto at = (image * geometry.out_channels + k + row) * pixels + first;
+            finish_run(sums, add ? add + at : nullptr, activation, y + at, count);
+        }
     }
 };
 

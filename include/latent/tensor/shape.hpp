@@ -59,6 +59,14 @@ private:
     return text + "]";
 }
 
+/// "[0, 2, 5, 7]", the place of element i of a row-major tensor.
+[[nodiscard]] inline std::string place_text(const Shape& shape, std::int64_t i) {
+    std::vector<std::int64_t> place(shape.rank());
+    for (std::size_t axis = shape.rank(); axis-- > 0; i /= shape[axis])
+        place[axis] = i % shape[axis];
+    return to_string(Shape(std::move(place)));
+}
+
 inline void Shape::check() {
     bool empty = false;
     for (const auto dim : dims_) {

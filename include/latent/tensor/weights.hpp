@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -78,6 +80,8 @@ private:
 class TorchInit final : public WeightSource {
 public:
     explicit TorchInit(std::uint64_t seed) : generator_(seed) {}
+    /// Goes on where a generator stands that has drawn other numbers already.
+    explicit TorchInit(Generator generator) : generator_(std::move(generator)) {}
 
     void read(const ParameterRequest& request, std::span<float> out) override {
         fill(request.init, generator_, out);
@@ -91,6 +95,37 @@ public:
 
 private:
     Generator generator_;
+};
+
+/// Keeps what another source gives, by name, and gives it again in any order: two networks with
+/// the weights of one seed, however each of them is put together.
+///     KeptWeights kept(std::make_unique<TorchInit>(0));  // or any other source
+class KeptWeights final : public WeightSource {
+public:
+    explicit KeptWeights(std::unique_ptr<WeightSource> source) : source_(std::move(source)) {}
+
+    void read(const ParameterRequest& request, std::span<float> out) override {
+        std::ranges::copy(values_of(request), out.begin());
+    }
+    void read(const ParameterRequest& request, std::span<double> out) override {
+        std::ranges::copy(values_of(request), out.begin());
+    }
+
+private:
+    const std::vector<float>& values_of(const ParameterRequest& request) {
+        const auto [kept, is_new] = values_.try_emplace(request.name);
+        if (is_new) {
+            kept->second.resize(static_cast<std::size_t>(request.shape.numel()));
+            source_->read(request, std::span<float>(kept->second));
+        } else if (std::ssize(kept->second) != request.shape.numel()) {
+            fail(request.name, to_string(request.shape),
+                 "the " + std::to_string(kept->second.size()) + " elements of before");
+        }
+        return kept->second;
+    }
+
+    std::unique_ptr<WeightSource> source_;
+    std::map<std::string, std::vector<float>> values_;
 };
 
 /// Writes down what a constructor asks for; every value it gives is zero. On Meta,

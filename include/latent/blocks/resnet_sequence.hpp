@@ -1,0 +1,50 @@
+#pragma once
+
+#include "latent/blocks/attention.hpp"
+#include "latent/blocks/resnet_block_2d.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+/// What one resolution of an autoencoder has on the way down as on the way up: resnets, each
+/// with an attention behind it or without.
+
+namespace latent {
+
+/// Constructs resnets.N and attentions.N in torch's order, one after the other.
+/// `Config` has in_channels, out_channels, num_layers, resnet_groups, resnet_act_fn and
+/// attention_head_dim, the channels of a head, which is 0 for no attention.
+template <class Device, class Config>
+void add_resnets(const Weights& w, const Config& config,
+                 std::vector<ResnetBlock2D<Device>>& resnets,
+                 std::vector<Attention<Device>>& attentions) {
+    auto channels = config.in_channels;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(config.num_layers); ++i) {
+        resnets.emplace_back(w["resnets"][i],
+                             ResnetBlock2DConfig{.in_channels = channels,
+                                                 .out_channels = config.out_channels,
+                                                 .groups = config.resnet_groups,
+                                                 .act_fn = config.resnet_act_fn});
+        channels = config.out_channels;
+        if (config.attention_head_dim == 0) continue;
+        attentions.emplace_back(w["attentions"][i],
+                                AttentionConfig{.query_dim = channels,
+                                                .heads = channels / config.attention_head_dim,
+                                                .norm_num_groups = config.resnet_groups});
+    }
+}
+
+/// x through resnets.0, attentions.0, resnets.1 and so on.
+template <class Device, Observer<Device> Trace>
+[[nodiscard]] Tensor<Device> run_resnets(const std::vector<ResnetBlock2D<Device>>& resnets,
+                                         const std::vector<Attention<Device>>& attentions,
+                                         Tensor<Device> x, const Trace& trace) {
+    for (std::size_t i = 0; i < resnets.size(); ++i) {
+        x = resnets[i].forward(x, trace);
+        if (!attentions.empty()) x = attentions[i].forward(x, trace);
+    }
+    return x;
+}
+
+} // namespace latent
