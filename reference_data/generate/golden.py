@@ -18,11 +18,15 @@ from torch import nn
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)
 
-LARGEST_WHOLE = 4096  # elements; a larger output is stored as samples
-SAMPLES = 1024
+LARGEST_WHOLE = 512  # elements; a larger output is stored as samples
+SAMPLES = 256
 
 # Modules whose output is stored, besides those that have parameters of their own.
-BLOCKS = {"AutoencoderTinyBlock", "Block", "EncoderTiny", "DecoderTiny", "Encoder", "Decoder"}
+BLOCKS = {
+    "AutoencoderTinyBlock", "Block", "EncoderTiny", "DecoderTiny", "Encoder", "Decoder",
+    "ResnetBlock2D", "Attention", "Downsample2D", "Upsample2D", "UNetMidBlock2D",
+    "DownEncoderBlock2D", "AttnDownEncoderBlock2D", "UpDecoderBlock2D", "AttnUpDecoderBlock2D",
+}
 
 
 def generator(seed):

@@ -163,6 +163,33 @@ def make_group_norm():
     return file
 
 
+def make_attention():
+    """NAME.case: N, L, S, heads, D, spread, seed. Inputs are uniform(): q and k, times spread,
+    [N, L or S, heads D], then v."""
+    file = Golden("ops/attention", "torch.nn.functional.scaled_dot_product_attention")
+    cases = [
+        ("one", [1, 1, 1, 1, 1, 1]), ("one_head", [1, 13, 13, 1, 24, 2]),
+        ("heads", [2, 19, 19, 4, 6, 2]), ("heads_of_1", [1, 9, 9, 10, 1, 4]),
+        ("fewer_keys", [1, 37, 5, 2, 8, 3]), ("more_keys", [3, 7, 29, 3, 5, 3]),
+        ("one_query", [1, 1, 300, 1, 16, 2]), ("one_key", [2, 11, 1, 2, 4, 2]),
+        ("large_logits", [1, 33, 41, 2, 16, 12]), ("long", [1, 519, 519, 1, 8, 3]),
+        ("deep", [1, 66, 65, 1, 512, 1]), ("uneven", [1, 131, 257, 3, 40, 2]),
+    ]
+    for seed, (name, case) in enumerate(cases):
+        n, queries, keys, heads, width, spread = case
+        random = generator(seed)
+        q, k, v = (uniform(random, n, long, heads * width) for long in (queries, keys, keys))
+
+        def function(*inputs):
+            split = [x.unflatten(2, (heads, width)).transpose(1, 2) for x in inputs]
+            y = functional.scaled_dot_product_attention(*split)
+            return y.transpose(1, 2).reshape(n, queries, heads * width)
+
+        file.numbers(f"{name}.case", [*case, seed])
+        file.output(name, *both(function, q * spread, k * spread, v))
+    return file
+
+
 def make_activation():
     """x is uniform() of seed 0 and 4,096 elements, times 8; `special` has its own input."""
     file = Golden("ops/activation", "torch's relu, silu, mish and gelu")
@@ -178,6 +205,23 @@ def make_activation():
         single, truth = both(function, special)
         file.tensor(f"special.{name}.float32", single)
         file.tensor(f"special.{name}.float64", truth)
+    return file
+
+
+def make_leaky_relu():
+    """x is uniform() of seed 0 and 512 elements, times 8; `special` has its own input."""
+    file = Golden("ops/leaky_relu", "torch.nn.functional.leaky_relu, of three slopes")
+    inf, nan = float("inf"), float("nan")
+    special = torch.tensor([0.0, -0.0, 1e-30, -1e-30, 1e-45, -1e-45, 3.0, -3.0, inf, -inf, nan])
+    file.tensor("special", special)
+    x = uniform(generator(0), 512) * 8
+    for name, slope in (("hundredth", 0.01), ("tenth", 0.1), ("rising", -0.25)):
+
+        def function(x):
+            return functional.leaky_relu(x, slope)
+
+        file.output(name, *both(function, x))
+        file.tensor(f"special.{name}.float32", function(special))
     return file
 
 
@@ -212,19 +256,6 @@ def make_upsample_nearest():
 
 
 def make_interpolate():
-    """NAME.case: N, C, H, W, factor, 1 for bilinear or 2 for bicubic, seed. x is uniform()."""
-    file = Golden("ops/interpolate", "torch.nn.Upsample(mode='bilinear' or 'bicubic')")
-    shapes = [[2, 3, 4, 5, 2], [1, 2, 3, 7, 3], [1, 4, 1, 1, 5], [1, 3, 23, 30, 2]]
-    for number, mode in ((1, "bilinear"), (2, "bicubic")):
-        for seed, case in enumerate(shapes):
-            x = uniform(generator(seed), *case[:4])
-            name = f"{mode}_{seed}"
-            file.numbers(f"{name}.case", [*case, number, seed])
-            file.output(name, *both(nn.Upsample(scale_factor=case[4], mode=mode), x))
-    return file
-
-
-def make_interpolate():
     """NAME.case: N, C, H, W, factor, mode (0 nearest, 1 bilinear, 2 bicubic), seed. x is
     uniform()."""
     file = Golden("ops/interpolate", "torch.nn.Upsample, align_corners False")
@@ -246,8 +277,9 @@ def files():
     yield make_conv2d()
     yield make_linear()
     yield make_group_norm()
+    yield make_attention()
     yield make_activation()
+    yield make_leaky_relu()
     yield make_arithmetic()
     yield make_upsample_nearest()
-    yield make_interpolate()
     yield make_interpolate()

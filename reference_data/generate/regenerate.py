@@ -9,17 +9,21 @@ is left as it is. `--into FOLDER` is where new files go before they are compared
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import autoencoder_kl
 import checkpoints
 import compare
-import golden
 import networks
 import ops
+import previews
+import random_autoencoders
+import tile_blending
 
 import diffusers
 import safetensors
@@ -67,22 +71,28 @@ def write_manifest(path, about, files):
 
 def generate(folder, data):
     """Makes every file; yields its name, what it is, and its number of tensors."""
-    for file in [*ops.files(), *networks.files(data)]:
+    makers = [ops.files(), networks.files(data), autoencoder_kl.files(), previews.files(data)]
+    for file in itertools.chain(*makers, [tile_blending.make_tile_blending()]):
         path = file.save(folder)
         yield path.relative_to(folder).as_posix(), file.what, len(file.tensors)
     for name, script in TEXT.items():
         subprocess.run([sys.executable, HERE / script, "--out", folder], check=True)
         yield name, f"text of {script}", None
+    yield from autoencoder_kl.parameters(folder)
+    yield from random_autoencoders.stored(folder)
     yield from checkpoints.stored(folder)
 
 
-def compare_checkpoints():
-    """What the built command reads in random checkpoints, beside what torch reads."""
+def compare_command():
+    """What the built command reads in random checkpoints, beside what torch reads; and what it
+    encodes and decodes with random autoencoders, beside what diffusers gives."""
     if not COMMAND.exists():
         print("skipped: build/latent is not built, so it reads no random checkpoints")
         return 0
     print("random checkpoints, read by build/latent and by torch, safetensors and numpy")
-    return checkpoints.compare(COMMAND)
+    problems = checkpoints.compare(COMMAND)
+    print("random autoencoders, saved by diffusers, run by build/latent and by diffusers")
+    return problems + random_autoencoders.compare(COMMAND)
 
 
 def main():
@@ -119,7 +129,7 @@ def main():
         difference = compare.files(folder / name, STORED / name)
         print(f"{'ok' if difference.good else 'DIFFERS':8} {name}: {difference.text}")
         problems += not difference.good
-    problems += compare_checkpoints()
+    problems += compare_command()
     return 1 if problems else 0
 
 

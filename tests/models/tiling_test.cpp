@@ -224,8 +224,9 @@ TEST_CASE("the sizes of tiled images are diffusers'", "[models]") {
     CHECK_FALSE(vae.use_tiling);
     CHECK_FALSE(vae.use_slicing);
     vae.use_tiling = true;
-    for (const auto tiling : {Tiling::blended, Tiling::exact}) {
+    for (const auto tiling : {Tiling::blended, Tiling::ramped, Tiling::smooth, Tiling::exact}) {
         vae.tiling = tiling;
+        vae.tile_overlap_factor = tiling == Tiling::ramped ? 0.25 : 0.125;
         for (const auto& [h, w] : {std::pair{73, 97}, {97, 73}, {49, 65}, {65, 49}, {49, 49}}) {
             const Shape latents{1, 4, h, w}, image{1, 3, 8 * h, 8 * w};
             CHECK(vae.decode(Tensor<Meta>(latents)).shape() == image);
@@ -249,8 +250,11 @@ TEST_CASE("slicing gives the bits of the whole batch", "[models]") {
     Generator random(4);
     const auto images = uniform(random, {3, 3, 40, 72});
     const auto one = uniform(random, {1, 3, 16, 16});
-    for (const auto& [tiled, tiling] :
-         {std::pair{false, Tiling::blended}, {true, Tiling::blended}, {true, Tiling::exact}}) {
+    for (const auto& [tiled, tiling] : {std::pair{false, Tiling::blended},
+                                        {true, Tiling::blended},
+                                        {true, Tiling::ramped},
+                                        {true, Tiling::smooth},
+                                        {true, Tiling::exact}}) {
         vae.use_tiling = tiled;
         vae.tiling = tiling;
         vae.tile_sample_min_size = 64, vae.tile_latent_min_size = 8;
@@ -284,7 +288,8 @@ TEST_CASE("tiles and slices need less memory", "[models]") {
     CHECK(peak(image, encode) > 3000);
     CHECK(peak(latents, decode) > 3000);
     vae.use_tiling = true;
-    for (const auto tiling : {Tiling::blended, Tiling::exact}) {
+    vae.tile_overlap_factor = 0.25;
+    for (const auto tiling : {Tiling::blended, Tiling::ramped, Tiling::smooth, Tiling::exact}) {
         vae.tiling = tiling;
         CHECK(peak(image, encode) < 500);
         CHECK(peak(latents, decode) < 600);
@@ -298,10 +303,12 @@ TEST_CASE("tiles and slices need less memory", "[models]") {
     // Meta counts as the processor does.
     auto meta = shapes_of(small_taesd());
     auto single = seeded_network<Cpu<float>>(small_taesd());
-    const auto events = [](auto& side, const auto& x) {
+    const auto events = [](auto& side, const auto& x, Tiling tiling) {
         side.use_tiling = side.use_slicing = true;
-        side.tiling = Tiling::exact;
-        side.tile_latent_min_size = 7;
+        side.tiling = tiling;
+        side.tile_sample_min_size = 64;
+        side.tile_latent_min_size = tiling == Tiling::exact ? 7 : 8;
+        side.tile_overlap_factor = 0.25;
         const Workspace run({.record_memory = true});
         (void)side.decode(x);
         return run.report().memory;
@@ -309,9 +316,52 @@ TEST_CASE("tiles and slices need less memory", "[models]") {
     Generator random(5);
     const auto x = random.randn<Cpu<float>>({2, 4, 12, 15});
     const Tensor<Meta> planned(x.shape());
-    const auto foretold = events(meta, planned);
-    CHECK(foretold.size() > 100);
-    CHECK(foretold == events(single, x));
+    for (const auto tiling : {Tiling::ramped, Tiling::smooth, Tiling::exact}) {
+        const auto foretold = events(meta, planned, tiling);
+        CHECK(foretold.size() > 100);
+        CHECK(foretold == events(single, x, tiling));
+    }
+}
+
+TEST_CASE("in_parts does what is asked for, and no more", "[models]") {
+    Generator random(7);
+    const auto x = uniform(random, {2, 3, 12, 20});
+    std::vector<Shape> seen;
+    const auto run = [&](const Tensor<Cpu<float>>& part) {
+        seen.push_back(part.shape());
+        return part.clone();
+    };
+    int asked = 0;
+    const auto field = [&asked] {
+        ++asked;
+        return ReceptiveField{};
+    };
+    const auto runs = [&](const Parts& parts) {
+        seen.clear();
+        CHECK(same_bits(in_parts(x, parts, run, field), x));
+        return seen.size();
+    };
+    const auto tiles = [](std::int64_t tile) {
+        return TileSizes{.where = "here", .tile = tile, .output_tile = tile};
+    };
+    CHECK(runs({}) == 1);
+    CHECK(runs({.slicing = true}) == 2);
+    // AutoencoderKL is tiled where an image is larger than a tile, one way or the other.
+    CHECK(runs({.tiling = Tiling::ramped, .tiles = tiles(20)}) == 1);
+    CHECK(seen.front() == x.shape());
+    CHECK_FALSE(larger_than_tile(x, tiles(20)));
+    CHECK(larger_than_tile(x, tiles(19)));
+    CHECK(larger_than_tile(x.clone().reshaped({2, 3, 20, 12}), tiles(19)));
+    CHECK(asked == 0);
+    CHECK(runs({.slicing = true, .tiling = Tiling::exact, .tiles = tiles(10)}) == 8);
+    CHECK(asked == 2);
+    // A network without a receptive field says why, where it is asked.
+    const auto without = [&](Tiling tiling) {
+        return in_parts(x, {.tiling = tiling, .tiles = tiles(16)}, run,
+                        []() -> ReceptiveField { fail("net", "a group norm", "none"); });
+    };
+    CHECK(contains(message_of([&] { (void)without(Tiling::exact); }), "got a group norm"));
+    CHECK(without(Tiling::smooth).shape() == x.shape());
 }
 
 TEST_CASE("a trace hears of every tile, and may stop the run", "[models]") {
@@ -366,15 +416,17 @@ TEST_CASE("tiling says what is wrong", "[models]") {
 
     vae.tiling = Tiling::exact;
     vae.tile_sample_min_size = 100;
-    CHECK(contains(encode(),
-                   "tile_sample_min_size: got 100 pixels, expected a positive multiple of 8"));
+    CHECK(contains(encode(), "tiled_encode: got tiles of 100, expected 1 to 65536, a multiple "
+                             "of 8"));
     vae.tile_sample_min_size = -8;
-    CHECK(contains(encode(), "tile_sample_min_size: got -8 pixels"));
+    CHECK(contains(encode(), "tiled_encode: got tiles of -8"));
     vae.tile_latent_min_size = 0;
-    CHECK(contains(decode(), "exact_tiles: got 0, expected a tile of at least 1 x 1"));
+    CHECK(contains(decode(), "tiled_decode: got tiles of 0"));
 
     auto taef2 = shapes_of(taef2_config());
     taef2.use_tiling = true;
+    CHECK(taef2.encode(image).shape() == Shape{1, 32, 80, 80});
+    taef2.tiling = Tiling::smooth;
     CHECK(taef2.encode(image).shape() == Shape{1, 32, 80, 80});
     taef2.tiling = Tiling::exact;
     CHECK(contains(message_of([&] { (void)taef2.encode(image); }), "whole image"));

@@ -42,7 +42,7 @@ struct AutoencoderTiny {
     /// Pixels for a latent, as diffusers counts them for its tiles: 2**out_channels is 8 for
     /// RGB images, which happens to be TAESD's factor. Set it where a network has another one.
     std::int64_t spatial_scale_factor;
-    double tile_overlap_factor = 0.125;      ///< of a blended tile's side
+    double tile_overlap_factor = 0.125;      ///< of a tile's side; not of an exact one's
     std::int64_t tile_sample_min_size = 512; ///< pixels; of an exact tile, those it stands for
     std::int64_t tile_latent_min_size;       ///< latents of a tile to decode: 64
 
@@ -58,69 +58,30 @@ struct AutoencoderTiny {
     [[nodiscard]] Tensor<Device> encode(const Tensor<Device>& x,
                                         const Trace& trace = {}) const {
         const RunScope run;
-        const auto whole = [&](const Tensor<Device>& part) {
-            if (!use_tiling) return encoder.forward(part, trace);
-            return tiling == Tiling::exact ? exact_tiled_encode(part, trace)
-                                           : tiled_encode(part, trace);
-        };
-        return use_slicing ? sliced(x, whole) : whole(x);
+        return in_parts(
+            x,
+            parts({.where = "tiled_encode",
+                   .tile = tile_sample_min_size,
+                   .overlap_factor = tile_overlap_factor,
+                   .down = config.encoder_factor(),
+                   .output_tile = tile_latent_min_size}),
+            [&](const auto& part) { return encoder.forward(part, trace); },
+            [&] { return encoder.receptive_field(); });
     }
 
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> decode(const Tensor<Device>& z,
                                         const Trace& trace = {}) const {
         const RunScope run;
-        const auto whole = [&](const Tensor<Device>& part) {
-            if (!use_tiling) return decoder.forward(part, trace);
-            return tiling == Tiling::exact ? exact_tiled_decode(part, trace)
-                                           : tiled_decode(part, trace);
-        };
-        return use_slicing ? sliced(z, whole) : whole(z);
-    }
-
-    /// In blended tiles of tile_sample_min_size pixels. Throws Error unless both sides of the
-    /// image are multiples of the factor. Parity: _tiled_encode.
-    template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> tiled_encode(const Tensor<Device>& x,
-                                              const Trace& trace = {}) const {
-        const auto factor = scale_factor("tiled_encode", config.encoder_factor());
-        return blended_tiles(x,
-                             {.where = "tiled_encode",
-                              .tile = tile_sample_min_size,
-                              .overlap_factor = tile_overlap_factor,
-                              .down = factor},
-                             [&](const auto& part) { return encoder.forward(part, trace); });
-    }
-    /// In blended tiles of tile_latent_min_size latents. Parity: _tiled_decode.
-    template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> tiled_decode(const Tensor<Device>& z,
-                                              const Trace& trace = {}) const {
-        const auto factor = scale_factor("tiled_decode", config.decoder_factor());
-        return blended_tiles(z,
-                             {.where = "tiled_decode",
-                              .tile = tile_latent_min_size,
-                              .overlap_factor = tile_overlap_factor,
-                              .up = factor},
-                             [&](const auto& part) { return decoder.forward(part, trace); });
-    }
-
-    /// In exact tiles: the bits of encoder.forward(x), with the memory of a tile.
-    template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> exact_tiled_encode(const Tensor<Device>& x,
-                                                    const Trace& trace = {}) const {
-        const auto factor = config.encoder_factor();
-        return exact_tiles(
-            x, encoder.receptive_field(),
-            latents_of_tile("tile_sample_min_size", tile_sample_min_size, factor),
-            [&](const auto& part) { return encoder.forward(part, trace); });
-    }
-    /// In exact tiles: the bits of decoder.forward(z).
-    template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> exact_tiled_decode(const Tensor<Device>& z,
-                                                    const Trace& trace = {}) const {
-        return exact_tiles(z, decoder.receptive_field(),
-                           tile_latent_min_size * config.decoder_factor(),
-                           [&](const auto& part) { return decoder.forward(part, trace); });
+        return in_parts(
+            z,
+            parts({.where = "tiled_decode",
+                   .tile = tile_latent_min_size,
+                   .overlap_factor = tile_overlap_factor,
+                   .up = config.decoder_factor(),
+                   .output_tile = tile_sample_min_size}),
+            [&](const auto& part) { return decoder.forward(part, trace); },
+            [&] { return decoder.receptive_field(); });
     }
 
     /// Latents to [0, 1], so that they can be stored as an image, and back.
@@ -141,14 +102,18 @@ struct AutoencoderTiny {
     }
 
 private:
-    [[nodiscard]] std::int64_t scale_factor(std::string_view where, std::int64_t factor) const {
-        if (spatial_scale_factor != factor) {
-            fail(where, "spatial_scale_factor " + std::to_string(spatial_scale_factor),
+    [[nodiscard]] Parts parts(const TileSizes& tiles) const {
+        Parts way{.slicing = use_slicing, .tiles = tiles};
+        if (!use_tiling) return way;
+        way.tiling = tiling;
+        const auto factor = tiles.up * tiles.down;
+        if (tiling == Tiling::blended && spatial_scale_factor != factor) {
+            fail(tiles.where, "spatial_scale_factor " + std::to_string(spatial_scale_factor),
                  std::to_string(factor) + ", this network's pixels for a latent",
                  "2**out_channels, diffusers' default, is right for TAESD's kin alone: set "
                  "spatial_scale_factor and tile_latent_min_size");
         }
-        return factor;
+        return way;
     }
 };
 
