@@ -24,9 +24,11 @@ struct NetworkFiles {
 struct RunOptions {
     int threads = 0; ///< 0: as many as the machine has
     bool quiet = false;
-    std::string tiling;           ///< "exact", "diffusers", or empty for whole images
-    std::int64_t tile_size = 512; ///< in pixels
-    bool slicing = false;         ///< the images of a batch one after the other
+    std::string tiling;         ///< "exact", "diffusers", or empty for whole images
+    std::string tile_blend;     ///< "smooth" or "diffusers", either of them tiling; or empty
+    std::int64_t tile_size = 0; ///< in pixels; 0: the network's own, 512 for most
+    bool slicing = false;       ///< the images of a batch one after the other
+    bool check_finite = false;  ///< look at every weight and every layer
 };
 
 /// latent inspect PATH: what a file holds.
@@ -40,7 +42,7 @@ struct Inspect {
 
 /// latent convert IN OUT: a checkpoint of any kind as one safetensors file.
 struct Convert {
-    std::string in, out, dtype;
+    std::string in, out, dtype, keys;
 
     void add_to(CLI::App& app);
     void run() const;
@@ -49,6 +51,8 @@ struct Convert {
 /// latent encode IN -m MODEL -o OUT: an image, or a tensor of images, to latents.
 struct Encode {
     std::string in, key, out;
+    bool sample = false, scaled = false;
+    std::uint64_t seed = 0;
     NetworkFiles network;
     RunOptions options;
 
@@ -59,6 +63,18 @@ struct Encode {
 /// latent decode IN -m MODEL -o OUT: latents to an image, or a tensor of images.
 struct Decode {
     std::string in, key, out;
+    bool scaled = false;
+    NetworkFiles network;
+    RunOptions options;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
+/// latent preview LATENTS -o OUT.png: what latents look like, soon.
+struct Preview {
+    std::string in, key, out, method = "linear";
+    bool is_sdxl = false;
     NetworkFiles network;
     RunOptions options;
 
@@ -90,7 +106,7 @@ struct Demo {
 void add_network_options(CLI::App& command, NetworkFiles& network);
 /// Declares --threads and --quiet.
 void add_run_options(CLI::App& command, RunOptions& options);
-/// Declares --tiling, --tile-size and --slicing.
+/// Declares --tiling, --tile-blend, --tile-size, --slicing and --check-finite.
 void add_tiling_options(CLI::App& command, RunOptions& options);
 /// Throws a usage error unless the options name the sides that are needed.
 void require_network(const NetworkFiles& network, bool encoder, bool decoder);

@@ -1,12 +1,16 @@
-// latent convert IN OUT: a checkpoint of any kind as one safetensors file.
+// latent convert IN OUT: a checkpoint of any kind as one safetensors file, or the autoencoder
+// in it under other names.
 
 #include "commands.hpp"
 #include "files.hpp"
 
+#include <latent/io/autoencoder_kl_keys.hpp>
 #include <latent/io/checkpoint.hpp>
 #include <latent/io/convert_file.hpp>
+#include <latent/io/convert_keys.hpp>
 #include <latent/io/dtype.hpp>
 #include <latent/io/model_files.hpp>
+#include <latent/io/model_kind.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -14,8 +18,26 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace latent::command {
+
+namespace {
+
+/// The tensors that are written: all as they are, or the autoencoder's under those names.
+std::vector<TensorCopy> chosen_tensors(const Checkpoint& file, const std::string& keys) {
+    if (keys.empty()) return all_tensors(file);
+    const auto kind = model_kind(file.tensors(), file.path());
+    if (kind != ModelKind::autoencoder_kl) {
+        fail(file.path(), std::string(to_string(kind)), "AutoencoderKL",
+             "the others have no other names");
+    }
+    return autoencoder_kl_copies(file.tensors(), *find_autoencoder_kl_keys(file.tensors()),
+                                 keys == "ldm" ? AutoencoderKLLayout::ldm
+                                               : AutoencoderKLLayout::diffusers);
+}
+
+} // namespace
 
 void Convert::add_to(CLI::App& app) {
     auto* const command =
@@ -31,7 +53,15 @@ void Convert::add_to(CLI::App& app) {
                      "f32, f16 or bf16 for every tensor, integers too, rounded once to nearest "
                      "even (default: nothing changes)")
         ->check(CLI::IsMember({"f32", "f16", "bf16"}, CLI::ignore_case));
-    command->footer("Example:\n  latent convert model.ckpt model.safetensors --dtype f16");
+    command
+        ->add_option(
+            "--keys", keys,
+            "diffusers or ldm: of a file in any names, or a whole checkpoint, write the "
+            "AutoencoderKL alone under these names (default: all tensors, no name "
+            "changes)")
+        ->check(CLI::IsMember({"diffusers", "ldm"}));
+    command->footer("Examples:\n  latent convert model.ckpt model.safetensors --dtype f16\n"
+                    "  latent convert v1-5.ckpt vae.safetensors --keys diffusers");
     command->callback([this] { run(); });
 }
 
@@ -46,8 +76,8 @@ void Convert::run() const {
         to = dtype_named(name);
     }
     const auto file = open_checkpoint(find_model(in).weights);
-    for (const auto& [name, count] :
-         convert_checkpoint(file, out, to, [] { stop_if_interrupted(); })) {
+    for (const auto& [name, count] : convert_tensors(file, chosen_tensors(file, keys), out, to,
+                                                     [] { stop_if_interrupted(); })) {
         std::cerr << display(out) << ": warning: " << count << " of " << in_quotes(name)
                   << " became infinite, too large for " << to_string(*to) << '\n';
     }

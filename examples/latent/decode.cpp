@@ -2,6 +2,7 @@
 
 #include "files.hpp"
 #include "network.hpp"
+#include "pictures.hpp"
 
 #include <latent/io/image.hpp>
 #include <latent/pipelines/image.hpp>
@@ -11,8 +12,8 @@
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
-#include <iostream>
 #include <string>
+#include <utility>
 
 namespace latent::command {
 
@@ -53,23 +54,6 @@ std::int64_t side_of(const TensorFile& file, const std::string& name) {
     return side;
 }
 
-/// photo.png for one image, photo-0.png, photo-1.png, ... for several.
-void write_images(const std::filesystem::path& path, const Tensor<Cpu<float>>& images,
-                  bool quiet) {
-    for (std::int64_t n = 0; n < images.dim(0); ++n) {
-        auto place = path;
-        if (images.dim(0) > 1) {
-            auto name = path.stem();
-            name += "-" + std::to_string(n);
-            name += path.extension();
-            place.replace_filename(name);
-        }
-        stop_if_interrupted();
-        write_png(place, {images.dim(3), images.dim(2), 3, rgb_from_image(images, n)});
-        if (images.dim(0) > 1 && !quiet) std::cerr << "wrote " << display(place) << '\n';
-    }
-}
-
 } // namespace
 
 void Decode::add_to(CLI::App& app) {
@@ -85,6 +69,9 @@ void Decode::add_to(CLI::App& app) {
             "file with the images in about [-1, 1], under the key sample")
         ->required();
     command->add_option("--key", key, "The tensor in IN (default: latents, or its only one)");
+    command->add_flag("--scaled", scaled,
+                      "IN has latents as the U-Net sees them (known without this where "
+                      "`latent encode` wrote them)");
     add_network_options(*command, network);
     add_run_options(*command, options);
     add_tiling_options(*command, options);
@@ -99,15 +86,18 @@ void Decode::add_to(CLI::App& app) {
 void Decode::run() const {
     require_output(out, {".png", ".safetensors", ".npy"});
     const NetworkFiles side{network.model, "", network.decoder};
-    const auto file = read_latents(side, in, key);
+    auto file = read_latents(side, in, key);
     const Size size{side_of(file, "width"), side_of(file, "height")};
     if ((size.width == 0) != (size.height == 0)) {
         fail(file.where, "one of width and height in the file's metadata", "both or none");
     }
-    const auto images = decode_latents(side, options, file.where, file.tensor, size);
+    const auto images =
+        decode_latents(side, options, {.scaled = scaled}, std::move(file), size);
     stop_if_interrupted();
     if (extension(out) == ".png") {
-        write_images(out, images, options.quiet);
+        write_pictures(out, images.dim(0), options.quiet, [&](std::int64_t n) {
+            return Image{images.dim(3), images.dim(2), 3, rgb_from_image(images, n)};
+        });
     } else {
         write_tensor(out, "sample", images);
     }

@@ -40,10 +40,21 @@ void Encode::add_to(CLI::App& app) {
         ->required();
     command
         ->add_option("-o,--out", out,
-                     "The latents: a .safetensors file, under the key latents; a .npy; or, in "
-                     "8 bits, a .png of one image's")
+                     "The latents: a .safetensors file, under the key latents, and of an "
+                     "AutoencoderKL its moments under parameters; a .npy; or of a tiny "
+                     "autoencoder, in 8 bits, a .png of one image's")
         ->required();
     command->add_option("--key", key, "The tensor in IN (default: its only one)");
+    auto* const sampling = command->add_flag(
+        "--sample", sample, "Of an AutoencoderKL a sample of the posterior, not its mode");
+    command
+        ->add_option("--seed", seed,
+                     "Of the sample: torch.Generator().manual_seed(SEED) draws the same")
+        ->needs(sampling)
+        ->capture_default_str();
+    command->add_flag("--scaled", scaled,
+                      "Latents as the U-Net sees them, (z - shift_factor) scaling_factor; raw "
+                      "without this");
     add_network_options(*command, network);
     add_run_options(*command, options);
     add_tiling_options(*command, options);
@@ -59,9 +70,11 @@ void Encode::run() const {
     const bool picture = extension(out) == ".png";
     const auto images = read_images(in, key);
     // A decoder's file beside the encoder's is not needed here.
-    const auto encoded = encode_images({network.model, network.encoder, ""}, options,
-                                       images.where, images.tensor, picture);
-    std::map<std::string, std::string> metadata;
+    auto encoded =
+        encode_images({network.model, network.encoder, ""}, options,
+                      {.sample = sample, .seed = seed, .scaled = scaled, .picture = picture},
+                      images.where, images.tensor);
+    auto& metadata = encoded.metadata;
     if (encoded.padded) {
         metadata["width"] = std::to_string(images.tensor.dim(3));
         metadata["height"] = std::to_string(images.tensor.dim(2));
@@ -71,8 +84,11 @@ void Encode::run() const {
         const auto width = encoded.latents.dim(3);
         const auto pixels = static_cast<std::int64_t>(encoded.picture.size()) / 4;
         write_png(out, {width, pixels / width, 4, encoded.picture});
-    } else {
+    } else if (extension(out) == ".npy" || !encoded.parameters) {
         write_tensor(out, "latents", encoded.latents, metadata);
+    } else {
+        save_safetensors(
+            out, {{"latents", encoded.latents}, {"parameters", *encoded.parameters}}, metadata);
     }
     if (encoded.padded && extension(out) != ".safetensors" && !options.quiet) {
         std::cerr << "remark: the image was padded, and a " << extension(out)

@@ -8,7 +8,7 @@
 #include <latent/io/config.hpp>
 #include <latent/io/image.hpp>
 #include <latent/io/json.hpp>
-#include <latent/io/load.hpp>
+#include <latent/io/load_autoencoder_tiny.hpp>
 #include <latent/io/model_files.hpp>
 #include <latent/io/system.hpp>
 #include <latent/io/text.hpp>

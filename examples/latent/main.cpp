@@ -45,10 +45,28 @@ void add_tiling_options(CLI::App& command, RunOptions& options) {
                         "Tile by tile, in less memory: exact gives the same image (not for "
                         "TAEF2), diffusers what diffusers' tiles give")
             ->check(CLI::IsMember({"exact", "diffusers"}));
-    command.add_option("--tile-size", options.tile_size, "The side of a tile in pixels")
-        ->needs(tiling)
-        ->capture_default_str();
+    auto* const blend =
+        command
+            .add_option("--tile-blend", options.tile_blend,
+                        "Tile by tile, and how tiles are joined: smooth is for any network, "
+                        "and has the softest seams; diffusers is --tiling diffusers")
+            ->check(CLI::IsMember({"smooth", "diffusers"}));
+    auto* const size =
+        command.add_option("--tile-size", options.tile_size,
+                           "The side of a tile in pixels (default: 512, or config.json's "
+                           "sample_size)");
     command.add_flag("--slicing", options.slicing, "The images of a batch one after the other");
+    command.add_flag("--check-finite", options.check_finite,
+                     "Name the first weight or layer that is NaN or infinite, and the first "
+                     "layer that half precision could not hold (twice the time)");
+    command.parse_complete_callback([&options, tiling, blend, size] {
+        if (*size && !*tiling && !*blend) {
+            throw CLI::RequiresError("--tile-size", "--tiling or --tile-blend");
+        }
+        if (*blend && options.tiling == "exact") {
+            throw CLI::ExcludesError("--tiling exact", "--tile-blend");
+        }
+    });
 }
 
 void require_network(const NetworkFiles& network, bool encoder, bool decoder) {
@@ -73,6 +91,7 @@ int run(int argc, char* argv[]) {
     command::Convert convert;
     command::Encode encode;
     command::Decode decode;
+    command::Preview preview;
     command::Reconstruct reconstruct;
     command::Demo demo;
 
@@ -82,6 +101,7 @@ int run(int argc, char* argv[]) {
     convert.add_to(app);
     encode.add_to(app);
     decode.add_to(app);
+    preview.add_to(app);
     reconstruct.add_to(app);
     demo.add_to(app);
     try {

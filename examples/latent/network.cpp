@@ -2,32 +2,22 @@
 
 #include "network.hpp"
 
-#include "progress.hpp"
+#include "latents.hpp"
+#include "sides.hpp"
 
-#include <latent/io/load.hpp>
-#include <latent/io/system.hpp>
-#include <latent/models/tiling.hpp>
+#include <latent/models/latent_scaling.hpp>
 #include <latent/pipelines/image.hpp>
 #include <latent/pipelines/latent_image.hpp>
 
-#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <string>
 #include <utility>
+#include <variant>
 
 namespace latent::command {
 
 namespace {
-
-using Device = Cpu<float>;
-
-AutoencoderTinyFiles open_network(const NetworkFiles& network) {
-    if (!network.model.empty()) return open_autoencoder_tiny(network.model);
-    if (network.encoder.empty()) return open_autoencoder_tiny(network.decoder);
-    if (network.decoder.empty()) return open_autoencoder_tiny(network.encoder);
-    return open_autoencoder_tiny(network.encoder, network.decoder);
-}
 
 void require_channels(const std::string& where, const Tensor<Device>& x, std::int64_t expected,
                       const std::string& what, const std::string& path) {
@@ -37,157 +27,212 @@ void require_channels(const std::string& where, const Tensor<Device>& x, std::in
 }
 
 /// In doubles, because the factor of a forged config has no bounds.
-void require_pixels(const std::string& where, const Tensor<Device>& x, double scale,
-                    int factors) {
-    double pixels = static_cast<double>(x.dim(0)) * static_cast<double>(x.dim(2) * x.dim(3));
-    for (int i = 0; i < factors; ++i) pixels *= scale * scale;
-    if (pixels <= static_cast<double>(max_pixels)) return;
+void require_pixels(const std::string& where, const Tensor<Device>& x, double factor) {
+    const auto area = static_cast<double>(x.dim(0)) * static_cast<double>(x.dim(2) * x.dim(3));
+    if (area * factor * factor <= static_cast<double>(max_pixels)) return;
     fail(where, to_string(x.shape()) + ", which makes too many pixels",
          "at most " + std::to_string(max_pixels));
 }
 
-/// Whether a side makes latents of pixels, or pixels of latents.
-template <class AnyDevice>
-constexpr bool encodes(const EncoderTiny<AnyDevice>&) {
-    return true;
+/// What comes of an encoder's output: latents, or of an AutoencoderKL the moments.
+Encoded encoded(Tensor<Device> latents, const AutoencoderTinyConfig& config, bool,
+                const LatentOptions& options) {
+    Encoded result;
+    result.latents = std::move(latents);
+    result.metadata["latents"] = "scaled";
+    if (options.picture) result.picture = rgba_from_latents(result.latents, config);
+    return result;
 }
-template <class AnyDevice>
-constexpr bool encodes(const DecoderTiny<AnyDevice>&) {
-    return false;
-}
-
-/// A side's output for x, in slices and tiles as the options say.
-template <template <class> class Side, class AnyDevice, class Trace>
-Tensor<AnyDevice> in_parts(const Side<AnyDevice>& side, const AutoencoderTinyConfig& config,
-                           const Tensor<AnyDevice>& x, const RunOptions& options,
-                           const Trace& trace) {
-    using Input = Tensor<AnyDevice>;
-    const auto factor = encodes(side) ? config.encoder_factor() : config.decoder_factor();
-    const auto whole = [&](const Input& part) { return side.forward(part, trace); };
-    const auto tiled = [&](const Input& part) {
-        if (options.tiling.empty()) return whole(part);
-        const auto latents = latents_of_tile("--tile-size", options.tile_size, factor);
-        if (options.tiling == "exact") {
-            const auto tile = encodes(side) ? latents : latents * factor;
-            return exact_tiles(part, side.receptive_field(), tile, whole);
-        }
-        BlendedTiling tiles{.where = "--tiling diffusers"};
-        tiles.tile = encodes(side) ? options.tile_size : latents;
-        (encodes(side) ? tiles.down : tiles.up) = factor;
-        return blended_tiles(part, tiles, whole);
-    };
-    return options.slicing ? sliced(x, tiled) : tiled(x);
-}
-
-/// How the work of a run is spread, known from a run without data; empty where nobody would
-/// look.
-template <template <class> class Side>
-Schedule plan(const AutoencoderTinyConfig& config, const std::string& path, const Shape& shape,
-              const RunOptions& options) {
-    Schedule schedule;
-    if (options.quiet || !is_terminal(stderr)) return schedule;
-    Workspace run({.threads = 1});
-    Recorder recorder;
-    const Side<Meta> side(Weights(recorder, path), config);
-    const Tensor<Meta> x(shape);
-    (void)in_parts<Side>(side, config, x, options, ScheduleTrace{&schedule});
-    return schedule;
-}
-
-template <template <class> class Side>
-Tensor<Device> run_side(const Side<Device>& side, const AutoencoderTinyConfig& config,
-                        const std::string& title, const Tensor<Device>& x,
-                        const RunOptions& options, double* seconds = nullptr) {
-    const Progress progress(title, plan<Side>(config, side.path, x.shape(), options));
-    const auto start = std::chrono::steady_clock::now();
-    Workspace run({.threads = options.threads});
-    auto y = in_parts<Side>(side, config, x, options, progress);
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (seconds != nullptr) *seconds = elapsed.count();
-    return y;
-}
-
-AutoencoderTiny<Device> load_both(const NetworkFiles& network, std::string& path) {
-    if (network.empty()) {
-        path = "TAESD of seed 0";
-        TorchInit weights(0);
-        return AutoencoderTiny<Device>(Weights(weights));
+Encoded encoded(Tensor<Device> moments, const AutoencoderKLConfig& config, bool scaling_known,
+                const LatentOptions& options) {
+    DiagonalGaussianDistribution<Device> posterior(std::move(moments));
+    Generator generator(options.seed);
+    auto z = options.sample ? posterior.sample(generator) : posterior.mode();
+    Encoded result;
+    result.latents = options.scaled ? scaled_latents(std::move(z), config) : std::move(z);
+    result.parameters = std::move(posterior.parameters);
+    result.metadata["latents"] = options.scaled ? "scaled" : "raw";
+    // Means and deviations by channel have no place in the metadata.
+    if (!options.scaled && scaling_known && !config.latents_mean) {
+        result.metadata["scaling_factor"] = number_text(config.scaling_factor);
+        if (config.shift_factor)
+            result.metadata["shift_factor"] = number_text(*config.shift_factor);
     }
-    auto files = open_network(network);
-    path = files.path;
-    return load_autoencoder_tiny(std::move(files));
+    return result;
+}
+
+/// Refuses before the work what cannot be written afterwards.
+void require_writable(const AutoencoderTinyFiles& files, const LatentOptions& options) {
+    if (options.picture) (void)latent_images(files.path, files.config.latent_channels);
+    if (options.sample) {
+        fail(files.path, "a tiny autoencoder", "an AutoencoderKL for --sample",
+             "a tiny one gives latents, and no distribution to sample from");
+    }
+}
+void require_writable(const AutoencoderKLFiles& files, const LatentOptions& options) {
+    if (options.picture) {
+        fail(files.path, "an AutoencoderKL", "a tiny autoencoder for a .png",
+             "8 bits hold the latents of a tiny one; write .safetensors or .npy");
+    }
+    if (options.scaled) require_scaling(files);
+}
+
+[[nodiscard]] bool scaling_known(const AutoencoderTinyFiles&) { return true; }
+[[nodiscard]] bool scaling_known(const AutoencoderKLFiles& files) {
+    return files.scaling_known || files.config.latent_channels == 4;
+}
+
+/// Latents from a file as this class decodes them.
+Tensor<Device> latents_to_decode(TensorFile file, const AutoencoderTinyFiles&,
+                                 const LatentOptions& options, bool quiet) {
+    if (options.scaled) file.metadata["latents"] = "scaled";
+    return latents_for_unet(std::move(file), quiet);
+}
+Tensor<Device> latents_to_decode(TensorFile file, const AutoencoderKLFiles& files,
+                                 const LatentOptions& options, bool quiet) {
+    const auto said = says_scaled(file);
+    if (options.scaled && said == false) {
+        fail(file.where, "raw latents, as its metadata say", "scaled ones for --scaled");
+    }
+    if (!options.scaled && !said.value_or(false)) return std::move(file.tensor);
+    require_scaling(files);
+    if (!options.scaled && !quiet)
+        std::cerr << file.where << ": remark: scaled latents, as its metadata say\n";
+    return raw_latents(std::move(file.tensor), files.config);
+}
+
+/// The upper left part of the images, for a size beyond zero.
+Tensor<Device> cropped(Tensor<Device> images, Size size) {
+    if (size == Size{} || size == Size{images.dim(3), images.dim(2)}) return images;
+    return crop(images, size.height, size.width);
+}
+
+/// What an encoder gives, as a decoder takes it.
+Tensor<Device> latents_between(Tensor<Device> latents, const AutoencoderTinyConfig&) {
+    return latents;
+}
+Tensor<Device> latents_between(Tensor<Device> moments, const AutoencoderKLConfig&) {
+    return DiagonalGaussianDistribution<Device>(std::move(moments)).mode();
+}
+
+/// The pixels that come back. The sides are made when it is their turn, so that one is in
+/// memory at a time.
+template <class Config, class MakeEncoder, class MakeDecoder>
+Reconstruction there_and_back(const std::string& path, const Config& config,
+                              const MakeEncoder& make_encoder, const MakeDecoder& make_decoder,
+                              const Tensor<Device>& image, const RunOptions& options) {
+    if (config.out_channels != 3 || config.encoder_factor() != config.decoder_factor()) {
+        fail(path, "a network whose output is not an image of its input's size",
+             "one that can reconstruct");
+    }
+    Reconstruction result;
+    const auto latents = [&] {
+        const auto padded = pad_to_multiple(image, config.encoder_factor());
+        const auto& encoder = make_encoder();
+        return latents_between(
+            run_side(encoder, config, path, "encode", padded, options, &result.encode_seconds),
+            config);
+    }();
+    const auto& decoder = make_decoder();
+    const auto decoded =
+        run_side(decoder, config, path, "decode", latents, options, &result.decode_seconds);
+    result.pixels = rgb_from_image(crop(decoded, image.dim(2), image.dim(3)));
+    return result;
+}
+
+/// By an autoencoder of one class.
+template <class Files>
+Reconstruction there_and_back(const NetworkFiles& network, Files files,
+                              const std::string& where, const Tensor<Device>& image,
+                              const RunOptions& options) {
+    const auto config = files.config;
+    const auto path = files.path;
+    require_channels(where, image, config.in_channels, "image", path);
+    return there_and_back(
+        path, config, [&] { return load_encoder(std::move(files)); },
+        [&] { return load_decoder(std::get<Files>(open_network(network, options))); }, image,
+        options);
+}
+
+/// Without files: by TAESD with torch's initial weights of seed 0.
+Reconstruction there_and_back_untrained(const Tensor<Device>& image,
+                                        const RunOptions& options) {
+    TorchInit weights(0);
+    const AutoencoderTiny<Device> vae{Weights(weights)};
+    return there_and_back(
+        "TAESD of seed 0", vae.config, [&]() -> const auto& { return vae.encoder; },
+        [&]() -> const auto& { return vae.decoder; }, image, options);
 }
 
 } // namespace
 
 Encoded encode_images(const NetworkFiles& network, const RunOptions& options,
-                      const std::string& where, const Tensor<Device>& images, bool picture) {
-    auto files = open_network(network);
-    const auto config = files.config;
-    require_channels(where, images, config.in_channels, "image", files.path);
-    require_pixels(where, images, 1, 0);
-    if (picture) {
-        if (images.dim(0) != 1) fail(where, to_string(images.shape()), "one image for a .png");
-        (void)latent_images(files.path, config.latent_channels);
-    }
-    const auto encoder = load_encoder_tiny(std::move(files));
-    const auto padded = pad_to_multiple(images, config.encoder_factor());
-    Encoded encoded;
-    encoded.latents = run_side(encoder, config, "encode", padded, options);
-    encoded.padded = padded.shape() != images.shape();
-    if (picture) encoded.picture = rgba_from_latents(encoded.latents, config);
-    return encoded;
+                      const LatentOptions& wanted, const std::string& where,
+                      const Tensor<Device>& images) {
+    const auto run = [&](auto files) {
+        const auto config = files.config;
+        require_channels(where, images, config.in_channels, "image", files.path);
+        require_pixels(where, images, 1);
+        if (wanted.picture && images.dim(0) != 1)
+            fail(where, to_string(images.shape()), "one image for a .png");
+        require_writable(files, wanted);
+        const auto path = files.path;
+        const bool known = scaling_known(files);
+        const auto encoder = load_encoder(std::move(files));
+        const auto padded = pad_to_multiple(images, config.encoder_factor());
+        auto result = encoded(run_side(encoder, config, path, "encode", padded, options),
+                              config, known, wanted);
+        result.padded = padded.shape() != images.shape();
+        return result;
+    };
+    return std::visit(run, open_network(network, options));
 }
 
 Tensor<Device> latents_of_picture(const NetworkFiles& network, const std::string& where,
                                   std::span<const std::uint8_t> pixels, Size size) {
-    const auto config = open_network(network).config;
-    (void)latents_shape(where, config.latent_channels, size.width, size.height);
-    return latents_from_rgba(pixels, size.width, size.height, config);
+    const auto files = open_network(network, {});
+    const auto* const tiny = std::get_if<AutoencoderTinyFiles>(&files);
+    if (tiny == nullptr) {
+        fail(where, "latents in 8 bits", "a tiny autoencoder to decode them",
+             "an AutoencoderKL's latents are in .safetensors or .npy");
+    }
+    (void)latents_shape(where, tiny->config.latent_channels, size.width, size.height);
+    return latents_from_rgba(pixels, size.width, size.height, tiny->config);
 }
 
 Tensor<Device> decode_latents(const NetworkFiles& network, const RunOptions& options,
-                              const std::string& where, const Tensor<Device>& latents,
-                              Size size) {
-    auto files = open_network(network);
-    const auto config = files.config;
-    require_channels(where, latents, config.latent_channels, "latent", files.path);
-    require_pixels(where, latents, static_cast<double>(config.upsampling_scaling_factor),
-                   static_cast<int>(config.decoder_block_out_channels.size()) - 1);
-    const auto factor = config.decoder_factor();
-    const Size whole{latents.dim(3) * factor, latents.dim(2) * factor};
-    if (size.width > whole.width || size.height > whole.height) {
-        fail(where,
-             std::to_string(size.width) + " x " + std::to_string(size.height) +
-                 " pixels in the file's metadata",
-             "at most the " + std::to_string(whole.width) + " x " +
-                 std::to_string(whole.height) + " that these latents give");
-    }
-    const auto decoder = load_decoder_tiny(std::move(files));
-    auto images = run_side(decoder, config, "decode", latents, options);
-    return size == Size{} || size == whole ? std::move(images)
-                                           : crop(images, size.height, size.width);
+                              const LatentOptions& given, TensorFile file, Size size) {
+    const auto run = [&](auto files) {
+        const auto config = files.config;
+        const auto path = files.path;
+        const auto where = file.where;
+        require_channels(where, file.tensor, config.latent_channels, "latent", path);
+        require_pixels(where, file.tensor, static_cast<double>(config.decoder_factor()));
+        const auto factor = config.decoder_factor();
+        const Size whole{file.tensor.dim(3) * factor, file.tensor.dim(2) * factor};
+        if (size.width > whole.width || size.height > whole.height) {
+            fail(where,
+                 std::to_string(size.width) + " x " + std::to_string(size.height) +
+                     " pixels in the file's metadata",
+                 "at most the " + std::to_string(whole.width) + " x " +
+                     std::to_string(whole.height) + " that these latents give");
+        }
+        const auto latents = latents_to_decode(std::move(file), files, given, options.quiet);
+        const auto decoder = load_decoder(std::move(files));
+        return cropped(run_side(decoder, config, path, "decode", latents, options), size);
+    };
+    return std::visit(run, open_network(network, options));
 }
 
 Reconstruction reconstruct_pixels(const NetworkFiles& network, const RunOptions& options,
                                   const std::string& where,
                                   std::span<const std::uint8_t> pixels, Size size) {
-    std::string path;
-    const auto vae = load_both(network, path);
-    const auto& config = vae.config;
     const auto image = image_from_rgb(pixels, size.width, size.height);
-    require_channels(where, image, config.in_channels, "image", path);
-    if (config.out_channels != 3 || config.encoder_factor() != config.decoder_factor()) {
-        fail(path, "a network whose output is not an image of its input's size",
-             "one that can reconstruct");
-    }
-    const auto padded = pad_to_multiple(image, config.encoder_factor());
-    Reconstruction result;
-    const auto latents =
-        run_side(vae.encoder, config, "encode", padded, options, &result.encode_seconds);
-    const auto decoded =
-        run_side(vae.decoder, config, "decode", latents, options, &result.decode_seconds);
-    result.pixels = rgb_from_image(crop(decoded, size.height, size.width));
+    const auto run = [&](auto files) {
+        return there_and_back(network, std::move(files), where, image, options);
+    };
+    auto result = network.empty() ? there_and_back_untrained(image, options)
+                                  : std::visit(run, open_network(network, options));
     result.psnr_db = psnr_db(pixels, result.pixels);
     return result;
 }

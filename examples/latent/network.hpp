@@ -1,16 +1,19 @@
 #pragma once
 
 #include "commands.hpp"
+#include "files.hpp"
 
 #include <latent/tensor/devices.hpp>
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 /// Running a network from its files: the one place where the command meets the models. Networks
-/// and their convolutions are compiled in network.cpp alone.
+/// and their convolutions are compiled in network.cpp, those of previews in preview.cpp.
 
 namespace latent::command {
 
@@ -21,17 +24,26 @@ struct Size {
     friend bool operator==(const Size&, const Size&) = default;
 };
 
+/// What latents are wanted, or given.
+struct LatentOptions {
+    bool sample = false;    ///< of an AutoencoderKL: a sample of the posterior, not its mode
+    std::uint64_t seed = 0; ///< of the sample: as torch.Generator().manual_seed(seed) draws
+    bool scaled = false;    ///< as the U-Net sees them, not raw
+    bool picture = false;   ///< as RGBA pixels, too: of one image, 4 channels a pixel
+};
+
 /// The latents of images [N, C, H, W] in [-1, 1], whose right and lower edges are repeated up
-/// to a multiple of the network's factor. `where` begins an Error about the images. With
-/// `picture` the latents come as RGBA pixels, too: of one image, 4 channels a pixel.
+/// to a multiple of the network's factor. `where` begins an Error about the images.
 struct Encoded {
     Tensor<Cpu<float>> latents;
+    std::optional<Tensor<Cpu<float>>> parameters; ///< the moments, of an AutoencoderKL
     bool padded = false;
     std::vector<std::uint8_t> picture; ///< as wide as the latents (pipelines/latent_image.hpp)
+    std::map<std::string, std::string> metadata; ///< see latents.hpp
 };
 [[nodiscard]] Encoded encode_images(const NetworkFiles& network, const RunOptions& options,
-                                    const std::string& where, const Tensor<Cpu<float>>& images,
-                                    bool picture = false);
+                                    const LatentOptions& wanted, const std::string& where,
+                                    const Tensor<Cpu<float>>& images);
 
 /// The latents for this network that such a picture holds.
 [[nodiscard]] Tensor<Cpu<float>> latents_of_picture(const NetworkFiles& network,
@@ -39,12 +51,12 @@ struct Encoded {
                                                     std::span<const std::uint8_t> pixels,
                                                     Size size);
 
-/// The images [N, C, H, W], about [-1, 1], of latents [N, c, h, w]; of a size beyond zero the
-/// upper left part. `where` begins an Error about the latents or the size.
+/// The images [N, C, H, W], about [-1, 1], of a file's latents [N, c, h, w]; of a size beyond
+/// zero the upper left part.
 [[nodiscard]] Tensor<Cpu<float>> decode_latents(const NetworkFiles& network,
                                                 const RunOptions& options,
-                                                const std::string& where,
-                                                const Tensor<Cpu<float>>& latents, Size size);
+                                                const LatentOptions& given, TensorFile file,
+                                                Size size);
 
 /// RGB pixels through the whole autoencoder.
 struct Reconstruction {

@@ -33,13 +33,19 @@
 #include "latent/io/convert_file.hpp"       // any of these, as one safetensors file
 
 // 3. From a file to a model.
-#include "latent/io/rename.hpp"        // from our names to a file's
-#include "latent/io/nearest_name.hpp"  // what a missing name may have meant
-#include "latent/io/weight_source.hpp" // Weights from files, all mistakes in one report
-#include "latent/io/config.hpp"        // config.json
-#include "latent/io/keys.hpp"          // the names that projects use
-#include "latent/io/model_files.hpp"   // where a model's files are
-#include "latent/io/load.hpp"          // load_autoencoder_tiny(path)
+#include "latent/io/rename.hpp"                // from our names to a file's
+#include "latent/io/nearest_name.hpp"          // what a missing name may have meant
+#include "latent/io/weight_source.hpp"         // Weights from files, all mistakes in one report
+#include "latent/io/config.hpp"                // config.json
+#include "latent/io/model_files.hpp"           // where a model's files are
+#include "latent/io/autoencoder_tiny_keys.hpp" // the names that projects use: of TAESD
+#include "latent/io/autoencoder_kl_keys.hpp"   // and of Stable Diffusion's autoencoder
+#include "latent/io/convert_keys.hpp"          // from one project's to another's
+#include "latent/io/model_kind.hpp"            // which network a file holds
+#include "latent/io/load.hpp"                  // what loaders share
+#include "latent/io/load_autoencoder_tiny.hpp" // load_autoencoder_tiny(path)
+#include "latent/io/load_autoencoder_kl.hpp"   // load_autoencoder_kl(path)
+#include "latent/io/load_vae_approx.hpp"       // load_vae_approx(path)
 
 // 4. Images.
 #include "latent/io/stb.hpp"         // the decoder underneath

@@ -164,11 +164,8 @@ template <class Config>
     return result;
 }
 
-/// The same, from a file.
-template <class Config>
-[[nodiscard]] ReadConfig<Config> load_config(const std::filesystem::path& path,
-                                             std::string_view class_name = {},
-                                             Config defaults = {}) {
+/// The JSON of a config's file, which has at most 1 MiB.
+[[nodiscard]] inline Json load_config_json(const std::filesystem::path& path) {
     const MappedFile file(path);
     const auto where = display(path);
     constexpr std::size_t most = std::size_t{1} << 20U;
@@ -178,7 +175,16 @@ template <class Config>
     }
     const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()),
                                 file.bytes().size());
-    return read_config<Config>(parse_json(where, text), where, class_name, std::move(defaults));
+    return parse_json(where, text);
+}
+
+/// read_config of a file.
+template <class Config>
+[[nodiscard]] ReadConfig<Config> load_config(const std::filesystem::path& path,
+                                             std::string_view class_name = {},
+                                             Config defaults = {}) {
+    return read_config<Config>(load_config_json(path), display(path), class_name,
+                               std::move(defaults));
 }
 
 /// The config as JSON: `_class_name` first (unless empty), then every field in its order, those

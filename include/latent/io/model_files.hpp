@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 /// Where a model's files are, from the path that a person has at hand: a file, a model's
@@ -99,10 +100,16 @@ weights_in(const std::filesystem::path& folder) {
     return std::nullopt;
 }
 
+/// Whether diffusers gives its models' weights such a name; then config.json belongs to it.
+[[nodiscard]] inline bool is_diffusers_name(const std::filesystem::path& path) {
+    return path.filename().string().starts_with("diffusion_pytorch_model");
+}
+
 } // namespace detail
 
 /// The files that `path` means:
-///   a file                            itself, a checkpoint or the index of a sharded one
+///   a file                            itself, a checkpoint or the index of a sharded one; and
+///                                     where diffusers names it so, the config.json beside it
 ///   a model's folder                  its weights, under the first of diffusers' names, in
 ///                                     whole or half precision (.fp16.), and config.json
 ///   a pipeline's folder               the model in its `part`, as vae/
@@ -110,7 +117,13 @@ weights_in(const std::filesystem::path& folder) {
 /// Links are followed. Throws Error where there are no weights.
 [[nodiscard]] inline ModelFiles find_model(const std::filesystem::path& path,
                                            std::string_view part = "vae") {
-    if (!detail::is_folder(path)) return {path, std::nullopt};
+    if (!detail::is_folder(path)) {
+        ModelFiles files{path, std::nullopt};
+        auto config = path.parent_path() / "config.json";
+        if (detail::is_diffusers_name(path) && detail::file_exists(config))
+            files.config = std::move(config);
+        return files;
+    }
     auto folder = path;
     if (detail::is_folder(folder / "snapshots")) folder = detail::cache_snapshot(folder);
     auto weights = detail::weights_in(folder);

@@ -84,4 +84,14 @@ namespace detail {
     return name;
 }
 
+/// The table that leads back: the rules in reverse, each turned round. It undoes renamed() for
+/// names in which no rule's `to` stands before the rule is applied.
+[[nodiscard]] inline std::vector<RenameRule> inverse(std::span<const RenameRule> rules) {
+    std::vector<RenameRule> back;
+    for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule) {
+        back.push_back({.from = rule->to, .to = rule->from, .shift = -rule->shift});
+    }
+    return back;
+}
+
 } // namespace latent

@@ -8,7 +8,10 @@
 #include "latent/tensor/weights.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <set>
 #include <span>
 #include <string>
@@ -25,14 +28,31 @@ struct CheckpointPart {
     std::vector<RenameRule> rules = {};
     /// Only parameters whose name begins so are looked up here; "" serves all.
     std::string serves = {};
-    /// Only names of the file that begin so can be unexpected; the others belong to somebody
-    /// else, as a U-Net's do in a whole pipeline's file.
-    std::string within = {};
+    /// Only names of the file that begin with one of these can be unexpected; the others belong
+    /// to somebody else, as a U-Net's do in a whole pipeline's file. None means all.
+    std::vector<std::string> within = {};
+    /// Names of the file that nobody has to ask for.
+    std::set<std::string, std::less<>> spare = {};
 };
+
+namespace detail {
+
+/// Whether the shapes are equal but for ones at their ends: a linear layer's [O, I] is as well
+/// stored as a 1x1 convolution's [O, I, 1, 1].
+[[nodiscard]] inline bool same_but_for_ones(const Shape& a, const Shape& b) {
+    const auto without = [](const Shape& shape) {
+        auto dims = std::span<const std::int64_t>(shape.dims());
+        while (!dims.empty() && dims.back() == 1) dims = dims.first(dims.size() - 1);
+        return dims;
+    };
+    return std::ranges::equal(without(a), without(b));
+}
+
+} // namespace detail
 
 /// Parameters from files, as `Weights` asks for them: one file, or several (an encoder's and a
 /// decoder's), each with its own table of names. A parameter is asked of the first part that
-/// serves it and has it.
+/// serves it and has it. Shapes may differ in ones at their ends.
 ///     CheckpointSource source(Checkpoint::open(path));
 ///     source.check(recorder.requests());  // everything that is wrong, in one report
 ///     AutoencoderTiny<Cpu<float>> model(Weights(source), config);
@@ -42,6 +62,10 @@ public:
     explicit CheckpointSource(Checkpoint file) { parts_.push_back({.file = std::move(file)}); }
 
     [[nodiscard]] std::span<const CheckpointPart> parts() const { return parts_; }
+
+    /// From now on a parameter that is read must be finite: an Error names the tensor, the
+    /// place of its first NaN or infinity, and how many there are.
+    void require_finite() { finite_ = true; }
 
     void read(const ParameterRequest& request, std::span<float> out) override {
         read_as(request, out);
@@ -63,7 +87,7 @@ public:
                 continue;
             }
             used.insert(found.tensor);
-            if (found.tensor->shape == request.shape) continue;
+            if (detail::same_but_for_ones(found.tensor->shape, request.shape)) continue;
             misshapen.push_back(name_in_file(request.name, found.tensor->name) + " " +
                                 detail::shape_text(found.tensor->shape.dims()) +
                                 " instead of " + to_string(request.shape));
@@ -112,12 +136,31 @@ private:
             fail(where(), "no tensor " + in_quotes(name_for(request.name)),
                  "one of shape " + to_string(request.shape));
         }
-        if (!(tensor->shape == request.shape)) {
+        if (!detail::same_but_for_ones(tensor->shape, request.shape)) {
             fail(part->file.path(),
                  detail::shape_text(tensor->shape.dims()) + " for " + in_quotes(tensor->name),
                  to_string(request.shape));
         }
         part->file.read(*tensor, out);
+        if (finite_) check_finite(part->file.path(), *tensor, std::span<const Real>(out));
+    }
+
+    template <class Real>
+    static void check_finite(const std::string& path, const TensorInfo& tensor,
+                             std::span<const Real> values) {
+        const auto odd = [](Real value) { return !std::isfinite(value); };
+        const auto first = std::ranges::find_if(values, odd);
+        if (first == values.end()) return;
+        const auto place =
+            detail::place_text(tensor.shape, static_cast<std::int64_t>(first - values.begin()));
+        fail(path,
+             in_quotes(tensor.name) + " with " + (std::isnan(*first) ? "nan" : "inf") + " at " +
+                 place + ", " + std::to_string(std::ranges::count_if(values, odd)) + " in all",
+             "finite weights",
+             tensor.dtype == DType::F16
+                 ? "a number beyond 65504 becomes infinite in half precision, and SDXL's VAE "
+                   "is known for it: take the float32 file or the fp16-fix one"
+                 : "");
     }
 
     /// The parameter's name in the first file that serves it.
@@ -141,7 +184,13 @@ private:
         std::vector<std::string_view> names;
         for (const auto& part : parts_) {
             for (const auto& tensor : part.file.tensors()) {
-                if (!tensor.name.starts_with(part.within) || used.contains(&tensor)) continue;
+                const auto begins = [&](const std::string& prefix) {
+                    return tensor.name.starts_with(prefix);
+                };
+                const bool ours =
+                    part.within.empty() || std::ranges::any_of(part.within, begins);
+                if (!ours || used.contains(&tensor) || part.spare.contains(tensor.name))
+                    continue;
                 names.push_back(tensor.name);
             }
         }
@@ -173,6 +222,7 @@ private:
     }
 
     std::vector<CheckpointPart> parts_;
+    bool finite_ = false;
 };
 
 } // namespace latent

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "files.hpp"
+
+#include <latent/io/image.hpp>
+#include <latent/io/text.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+namespace latent::command {
+
+/// Writes photo.png for one image, photo-0.png, photo-1.png, ... for several, told on stderr
+/// unless `quiet`. picture(n) is what write_png() is given of image n.
+template <class Picture>
+void write_pictures(const std::filesystem::path& path, std::int64_t count, bool quiet,
+                    const Picture& picture) {
+    for (std::int64_t n = 0; n < count; ++n) {
+        auto place = path;
+        if (count > 1) {
+            auto name = path.stem();
+            name += "-" + std::to_string(n);
+            name += path.extension();
+            place.replace_filename(name);
+        }
+        stop_if_interrupted();
+        write_png(place, picture(n));
+        if (count > 1 && !quiet) std::cerr << "wrote " << display(place) << '\n';
+    }
+}
+
+} // namespace latent::command

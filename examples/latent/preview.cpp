@@ -1,0 +1,145 @@
+// latent preview LATENTS -o OUT.png --method linear|approx|tiny: what latents look like, soon.
+
+#include "files.hpp"
+#include "latents.hpp"
+#include "network.hpp"
+#include "pictures.hpp"
+#include "progress.hpp"
+
+#include <latent/io/load_autoencoder_tiny.hpp>
+#include <latent/io/load_vae_approx.hpp>
+#include <latent/io/system.hpp>
+#include <latent/pipelines/preview.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace latent::command {
+
+namespace {
+
+/// Refuses latents that the network does not know, and pictures too large to try.
+void require_latents(const std::string& where, const Tensor<Cpu<float>>& z,
+                     std::int64_t channels, const std::string& path, double factor) {
+    if (z.dim(1) != channels) {
+        fail(where, std::to_string(z.dim(1)) + " channels in " + to_string(z.shape()),
+             std::to_string(channels) + " latent channels for " + path);
+    }
+    const auto area = static_cast<double>(z.dim(0)) * static_cast<double>(z.dim(2) * z.dim(3));
+    if (area * factor * factor > static_cast<double>(max_pixels)) {
+        fail(where, to_string(z.shape()) + ", which makes too many pixels",
+             "at most " + std::to_string(max_pixels));
+    }
+}
+
+/// The work of a run, for its progress bar; empty where nobody would look.
+template <template <class> class Network, class... Config>
+Schedule preview_schedule(const Shape& shape, bool quiet, const Config&... config) {
+    Schedule schedule;
+    if (quiet || !is_terminal(stderr)) return schedule;
+    Workspace run({.threads = 1});
+    Recorder recorder;
+    const Network<Meta> network(Weights(recorder), config...);
+    (void)network.forward(Tensor<Meta>(shape), ScheduleTrace{&schedule});
+    return schedule;
+}
+
+} // namespace
+
+void Preview::add_to(CLI::App& app) {
+    auto* const command = app.add_subcommand("preview", "Latents to small pictures, fast");
+    command
+        ->add_option("LATENTS", in,
+                     "A safetensors or .npy file with latents [N, C, h, w], scaled as the "
+                     "U-Net sees them; where its metadata say raw, they are scaled first")
+        ->required();
+    command->add_option("-o,--out", out, "A .png (several images: NAME-0.png, NAME-1.png, ...)")
+        ->required();
+    command
+        ->add_option(
+            "--method", method,
+            "linear: a table, h x w pixels. approx: a VAEApprox, 2h x 2w. tiny: a tiny "
+            "autoencoder, 8h x 8w")
+        ->check(CLI::IsMember({"linear", "approx", "tiny"}))
+        ->capture_default_str();
+    command->add_option("--key", key,
+                        "The tensor in LATENTS (default: latents, or its only one)");
+    auto* const model =
+        command->add_option("-m,--model", network.model,
+                            "For approx the VAEApprox's file, for tiny a tiny autoencoder's "
+                            "file or folder");
+    command->add_option("--decoder", network.decoder, "For tiny the decoder's file, alone")
+        ->excludes(model);
+    command->add_flag(
+        "--sdxl", is_sdxl,
+        "For linear the table of SDXL (the other methods' files are made for one)");
+    add_run_options(*command, options);
+    command->footer("Example:\n  latent preview latents.safetensors --method approx "
+                    "-m vae_approx_sd.pt -o preview.png");
+    command->callback([this] {
+        const auto given = "--method " + method;
+        if (method == "linear" && !network.model.empty()) {
+            throw CLI::ExcludesError(given, "--model");
+        }
+        if (method != "tiny" && !network.decoder.empty()) {
+            throw CLI::ExcludesError(given, "--decoder");
+        }
+        if (method == "approx" && network.model.empty()) {
+            throw CLI::RequiresError(given, "--model");
+        }
+        if (method == "tiny" && network.empty()) {
+            throw CLI::RequiresError(given, "--model or --decoder");
+        }
+        run();
+    });
+}
+
+void Preview::run() const {
+    require_output(out, {".png"});
+    auto file = read_tensor(in, key, "latents", 3 * max_pixels);
+    const auto where = file.where;
+    const auto z = latents_for_unet(std::move(file), options.quiet);
+    const auto images = [&]() -> std::vector<PreviewImage> {
+        const Workspace run({.threads = options.threads});
+        if (method == "linear") {
+            require_latents(where, z, 4, "--method linear", 1);
+            return preview(z, LinearPreview{is_sdxl});
+        }
+        if (method == "approx") {
+            require_latents(where, z, 4, "--method approx", 2);
+            const auto approx = load_vae_approx(network.model);
+            const Progress progress("preview",
+                                    preview_schedule<VAEApprox>(z.shape(), options.quiet));
+            return preview(z, approx, progress);
+        }
+        auto files =
+            open_autoencoder_tiny(network.model.empty() ? network.decoder : network.model);
+        const auto config = files.config;
+        if (config.out_channels != 3) {
+            fail(files.path, std::to_string(config.out_channels) + " image channels",
+                 "the 3 of red, green and blue");
+        }
+        // In doubles, because the factor of a forged config has no bounds.
+        const auto stages = static_cast<double>(config.decoder_block_out_channels.size());
+        const auto step = static_cast<double>(config.upsampling_scaling_factor);
+        require_latents(where, z, config.latent_channels, files.path,
+                        std::pow(step, stages - 1));
+        const auto decoder = load_decoder_tiny(std::move(files));
+        const Progress progress(
+            "preview", preview_schedule<DecoderTiny>(z.shape(), options.quiet, config));
+        return preview(z, decoder, progress);
+    }();
+    const auto count = static_cast<std::int64_t>(images.size());
+    write_pictures(out, count, options.quiet, [&](std::int64_t n) {
+        const auto& image = images[static_cast<std::size_t>(n)];
+        return Image{image.width, image.height, 3, image.pixels};
+    });
+}
+
+} // namespace latent::command
