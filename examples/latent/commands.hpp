@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace CLI {
@@ -24,11 +25,11 @@ struct NetworkFiles {
 struct RunOptions {
     int threads = 0; ///< 0: as many as the machine has
     bool quiet = false;
-    std::string tiling;         ///< "exact", "diffusers", or empty for whole images
-    std::string tile_blend;     ///< "smooth" or "diffusers", either of them tiling; or empty
-    std::int64_t tile_size = 0; ///< in pixels; 0: the network's own, 512 for most
-    bool slicing = false;       ///< the images of a batch one after the other
-    bool check_finite = false;  ///< look at every weight and every layer
+    std::string tiling;     ///< "exact", "diffusers", or empty for whole images
+    std::string tile_blend; ///< "smooth" or "diffusers", either of them tiling; or empty
+    std::optional<std::int64_t> tile_size; ///< in pixels; none: the network's own
+    bool slicing = false;                  ///< the images of a batch one after the other
+    bool check_finite = false;             ///< look at every weight and every layer
 };
 
 /// latent inspect PATH: what a file holds.

@@ -84,14 +84,6 @@ choose_tensor(const Checkpoint& file, const std::string& key, std::string_view u
          "choose one with --key NAME");
 }
 
-/// "[0, 2, 5, 7]", the place of element i of a row-major tensor.
-[[nodiscard]] inline std::string place_text(const Shape& shape, std::int64_t i) {
-    std::vector<std::int64_t> place(shape.rank());
-    for (std::size_t axis = shape.rank(); axis-- > 0; i /= shape[axis])
-        place[axis] = i % shape[axis];
-    return to_string(Shape(std::move(place)));
-}
-
 } // namespace detail
 
 /// Reads the tensor `key` (if empty, the one named `usual`, or the only one). Throws Error
@@ -121,8 +113,7 @@ choose_tensor(const Checkpoint& file, const std::string& key, std::string_view u
         std::ranges::find_if(values, [](float value) { return !std::isfinite(value); });
     if (odd != values.end()) {
         fail(where,
-             std::to_string(*odd) + " at " +
-                 detail::place_text(info.shape, odd - values.begin()),
+             std::to_string(*odd) + " at " + place_text(info.shape, odd - values.begin()),
              "finite numbers");
     }
     return {where, std::move(tensor), file.metadata()};

@@ -15,7 +15,7 @@
 /// Latents are raw, as an AutoencoderKL has them, or scaled, as the U-Net and the tiny
 /// autoencoders do. `latent encode` says which in a file's metadata:
 ///     latents          raw or scaled
-///     scaling_factor   of raw ones: what makes them scaled is (z - shift_factor) scaling_factor
+///     scaling_factor   of raw ones: (z - shift_factor) scaling_factor scales them
 ///     shift_factor     where there is one
 
 namespace latent::command {

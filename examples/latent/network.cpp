@@ -61,20 +61,30 @@ Encoded encoded(Tensor<Device> moments, const AutoencoderKLConfig& config, bool 
     return result;
 }
 
+/// Says which scaling is assumed where only a config.json would tell it.
+void remark_scaling(const AutoencoderKLFiles& files, bool quiet) {
+    require_scaling(files);
+    if (files.scaling_known || quiet) return;
+    std::cerr << files.path << ": remark: no config.json, so the scaling_factor "
+              << number_text(files.config.scaling_factor)
+              << " of Stable Diffusion 1 and 2 is taken (SDXL has 0.13025)\n";
+}
+
 /// Refuses before the work what cannot be written afterwards.
-void require_writable(const AutoencoderTinyFiles& files, const LatentOptions& options) {
+void require_writable(const AutoencoderTinyFiles& files, const LatentOptions& options, bool) {
     if (options.picture) (void)latent_images(files.path, files.config.latent_channels);
     if (options.sample) {
         fail(files.path, "a tiny autoencoder", "an AutoencoderKL for --sample",
              "a tiny one gives latents, and no distribution to sample from");
     }
 }
-void require_writable(const AutoencoderKLFiles& files, const LatentOptions& options) {
+void require_writable(const AutoencoderKLFiles& files, const LatentOptions& options,
+                      bool quiet) {
     if (options.picture) {
         fail(files.path, "an AutoencoderKL", "a tiny autoencoder for a .png",
              "8 bits hold the latents of a tiny one; write .safetensors or .npy");
     }
-    if (options.scaled) require_scaling(files);
+    if (options.scaled) remark_scaling(files, quiet);
 }
 
 [[nodiscard]] bool scaling_known(const AutoencoderTinyFiles&) { return true; }
@@ -95,7 +105,7 @@ Tensor<Device> latents_to_decode(TensorFile file, const AutoencoderKLFiles& file
         fail(file.where, "raw latents, as its metadata say", "scaled ones for --scaled");
     }
     if (!options.scaled && !said.value_or(false)) return std::move(file.tensor);
-    require_scaling(files);
+    remark_scaling(files, quiet);
     if (!options.scaled && !quiet)
         std::cerr << file.where << ": remark: scaled latents, as its metadata say\n";
     return raw_latents(std::move(file.tensor), files.config);
@@ -175,7 +185,7 @@ Encoded encode_images(const NetworkFiles& network, const RunOptions& options,
         require_pixels(where, images, 1);
         if (wanted.picture && images.dim(0) != 1)
             fail(where, to_string(images.shape()), "one image for a .png");
-        require_writable(files, wanted);
+        require_writable(files, wanted, options.quiet);
         const auto path = files.path;
         const bool known = scaling_known(files);
         const auto encoder = load_encoder(std::move(files));

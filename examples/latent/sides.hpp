@@ -98,7 +98,7 @@ template <template <class> class Side, class Config>
     }
     if (!parts.tiling) return parts;
     const auto factor = encodes<Side> ? config.encoder_factor() : config.decoder_factor();
-    const auto pixels = options.tile_size == 0 ? own_tile(config) : options.tile_size;
+    const auto pixels = options.tile_size.value_or(own_tile(config));
     if (pixels < 1 || pixels % factor != 0) {
         fail("--tile-size", std::to_string(pixels) + " pixels",
              "a positive multiple of " + std::to_string(factor) +
@@ -140,8 +140,8 @@ template <template <class> class Side, class Config>
     return schedule;
 }
 
-/// A run whose every layer is looked at: throws Error, with the network's file, at the first one
-/// that is not finite, and tells on stderr where half precision would have overflowed.
+/// A run whose every layer is looked at: throws Error, with the network's file, at the first
+/// one that is not finite, and tells on stderr where half precision would have overflowed.
 template <template <class> class Side, class Config>
 [[nodiscard]] Tensor<Device> run_checked(const Side<Device>& side, const Config& config,
                                          const std::string& path, const Tensor<Device>& x,

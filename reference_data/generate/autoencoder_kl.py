@@ -155,7 +155,7 @@ def make_unet_mid_block_2d():
     run(file, "attention", block(16, attention_head_dim=16), 1, 16, 5, 7)
     run(file, "four_heads", block(8, attention_head_dim=2), 2, 8, 3, 4)
     run(file, "without", block(12, add_attention=False), 1, 12, 2, 3)
-    run(file, "two_layers", block(8, num_layers=2, attention_head_dim=4), 1, 8, 3, 5)
+    run(file, "two_layers", block(8, num_layers=2, attention_head_dim=4), 1, 8, 9, 11)
     run(file, "temb", block(8, 24, attention_head_dim=1), 2, 8, 3, 3, temb=24)
     return file
 
@@ -282,9 +282,9 @@ def make_posterior():
         file.output(f"{name}.kl_other", single.kl(other), truth.kl(true_other))
         file.output(f"{name}.nll", single.nll(at), truth.nll(at.double()))
         both = []
-        for parameters, random in ((single.parameters, noise), (truth.parameters, noise.double())):
+        for parameters in (single.parameters, truth.parameters):
             mean, logvar = parameters.chunk(2, dim=1)
-            both.append(mean + torch.exp(logvar).sqrt() * random)
+            both.append(mean + torch.exp(logvar).sqrt() * noise.to(mean.dtype))
         file.output(f"{name}.unclamped", *both)
     return file
 
@@ -318,6 +318,7 @@ def parameters(folder):
         ]
         total = sum(value.numel() for value in tensors.values())
         path = folder / "models" / f"{name}_parameters.tsv"
-        head = f"# AutoencoderKL, weights of seed {seed}: {total} parameters\n# name\tshape\tCRC-32\n"
-        path.write_text(head + "\n".join(lines) + "\n")
+        head = [f"# AutoencoderKL, weights of seed {seed}: {total} parameters"]
+        head += ["# name\tshape\tCRC-32"]
+        path.write_text("\n".join(head + lines) + "\n")
         yield f"models/{name}_parameters.tsv", f"hashes of {name}'s parameters", len(lines)

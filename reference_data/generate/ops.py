@@ -227,7 +227,7 @@ def make_leaky_relu():
 
 def make_arithmetic():
     """x and y are uniform() of seed 0, [2, 3, 5, 7] each, x times 4."""
-    file = Golden("ops/arithmetic", "torch's add, mul and add of numbers, tanh, clamp")
+    file = Golden("ops/arithmetic", "torch's add, mul, clamp, tanh, exp, sqrt")
     random = generator(0)
     x = uniform(random, 2, 3, 5, 7) * 4
     y = uniform(random, 2, 3, 5, 7)
@@ -235,7 +235,10 @@ def make_arithmetic():
     file.tensor("scale.float32", x.mul(1 / 3).add(0.7))
     file.tensor("scale_only.float32", x.mul(0.1))
     file.tensor("clamp.float32", x.clamp(-1.25, 0.3))
+    file.tensor("multiply.float32", x * y)
     file.output("tanh", *both(torch.tanh, x))
+    file.output("exp", *both(torch.exp, x))
+    file.tensor("sqrt.float32", x.abs().sqrt())
     inf, nan = float("inf"), float("nan")
     special = torch.tensor([0.0, -0.0, 1e-30, -1e-42, 20.0, -20.0, 1e30, inf, -inf, nan])
     file.tensor("special", special)

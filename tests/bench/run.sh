@@ -1,5 +1,6 @@
 #!/bin/sh
-# The benchmarks: compile times, then decoding beside PyTorch. `./dev bench` runs it.
+# The benchmarks: compile times, then the autoencoders beside PyTorch. `./dev bench [CASE...]`
+# runs it; without a CASE of run.py all of them.
 # The same sources with g++ and with clang++, where they are found.
 set -eu
 flags="-std=c++20 -O3 -DNDEBUG -march=native -pthread -Iinclude"
@@ -33,8 +34,8 @@ for compiler in g++ clang++ clang++-14; do
         "$compiler" "$(compile_seconds $compiler examples/consumer/main.cpp)" \
         "$(compile_seconds $compiler build/bench/eigen_alone.cpp)"
     # shellcheck disable=SC2086
-    $compiler $flags $tuning tests/bench/decode_tiny.cpp -o "build/bench/decode_tiny_$compiler"
-    sides="$sides $compiler=build/bench/decode_tiny_$compiler"
+    $compiler $flags $tuning tests/bench/autoencoder.cpp -o "build/bench/autoencoder_$compiler"
+    sides="$sides $compiler=build/bench/autoencoder_$compiler"
 done
 
 python=${PYTHON:-python3}

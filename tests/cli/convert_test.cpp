@@ -1,4 +1,5 @@
 #include "cli/command.hpp"
+#include "io/kl_files.hpp"
 #include "support/catch.hpp"
 
 #include <latent/io/checkpoint.hpp>
@@ -6,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -83,6 +85,77 @@ TEST_CASE("convert is refused before it begins", "[cli]") {
                    "a folder without weights"));
     CHECK(contains(refusal({"inspect", in, "--tensor", "float"}, 1), "nearest: \"floats\""));
     CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("convert --keys writes an autoencoder under other names", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const TemporaryFolder folder;
+    const auto at = [&](const std::string& name) { return (folder / name).string(); };
+    const auto convert = [&](const std::string& in, const std::string& out,
+                             const std::vector<std::string>& options) {
+        std::vector<std::string> arguments{"convert", at(in), at(out)};
+        arguments.insert(arguments.end(), options.begin(), options.end());
+        const auto outcome = run_latent(arguments);
+        CHECK(outcome.err.empty());
+        CHECK(outcome.code == 0);
+    };
+    const auto config = attending_config();
+    save_kl(folder / "start.safetensors", config, 1);
+    convert("start.safetensors", "plain.safetensors", {});
+    convert("start.safetensors", "ldm.safetensors", {"--keys", "ldm"});
+    convert("ldm.safetensors", "back.safetensors", {"--keys", "diffusers"});
+    CHECK(read_text(folder / "back.safetensors") == read_text(folder / "plain.safetensors"));
+    const auto ldm = Checkpoint::open(folder / "ldm.safetensors");
+    CHECK(ldm.at("decoder.up.2.attn.1.q.weight").shape == Shape{64, 64, 1, 1});
+
+    convert("ldm.safetensors", "half.safetensors", {"--keys", "diffusers", "--dtype", "bf16"});
+    convert("start.safetensors", "half too.safetensors", {"--dtype", "bf16"});
+    CHECK(read_text(folder / "half.safetensors") == read_text(folder / "half too.safetensors"));
+
+    // A whole checkpoint, in which the autoencoder is small: only it is read.
+    save_kl(folder / "whole", config, 1, ldm_form(config, "first_stage_model."));
+    const auto whole = read_text(folder / "whole");
+    std::uint64_t head = 0;
+    std::memcpy(&head, whole.data(), sizeof head);
+    const std::uint64_t size = whole.size() - 8 - head;
+    constexpr std::uint64_t large = std::uint64_t{1} << 30U;
+    auto header = whole.substr(8, head);
+    header.replace(header.rfind('}'), 1,
+                   ",\"model.diffusion_model.x\":{\"dtype\":\"U8\",\"shape\":[" +
+                       std::to_string(large) + "],\"data_offsets\":[" + std::to_string(size) +
+                       "," + std::to_string(size + large) + "]}}");
+    const auto file = safetensors_file(header, whole.substr(8 + head));
+    write_text(folder / "whole.ckpt", file);
+    std::filesystem::resize_file(folder / "whole.ckpt", file.size() + large);
+    const auto outcome =
+        run_latent({"convert", at("whole.ckpt"), at("own.safetensors"), "--keys", "diffusers"});
+    CHECK(outcome.code == 0);
+    CHECK(outcome.peak_mib < 700);
+    CHECK(read_text(folder / "own.safetensors") == read_text(folder / "plain.safetensors"));
+}
+
+TEST_CASE("convert --keys refuses what has no other names", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const Mixed folder;
+    const auto refusal = [&](const std::string& in, const std::string& keys) {
+        const auto outcome = run_latent(
+            {"convert", folder.at(in), folder.at("out.safetensors"), "--keys", keys});
+        CHECK(outcome.code != 0);
+        CHECK(std::ranges::count(outcome.err, '\n') == 1);
+        return outcome.err;
+    };
+    CHECK(contains(refusal("in.safetensors", "ldm"),
+                   "in.safetensors: got a tensor named \"longs\", expected AutoencoderKL"));
+    CHECK(contains(refusal("in.safetensors", "other"), "--keys"));
+    const std::vector<float> one{1};
+    save_safetensors(folder / "tiny", {{"encoder.layers.0.weight", DType::F32, Shape{1},
+                                        std::as_bytes(std::span(one))}});
+    CHECK(
+        contains(refusal("tiny", "ldm"), "tiny: got AutoencoderTiny, expected AutoencoderKL"));
+    save_safetensors(folder / "unet", {{"time_embedding.linear_1.weight", DType::F32, Shape{1},
+                                        std::as_bytes(std::span(one))}});
+    CHECK(contains(refusal("unet", "diffusers"), "unet: got UNet2DConditionModel, expected"));
+    CHECK(folder.entries() == 3);
 }
 
 TEST_CASE("inspect knows folders and the indexes of shards", "[cli]") {

@@ -105,6 +105,36 @@ TEST_CASE("blended tiles are near the whole image, and whole where there is one"
                         "tiled.png") == image);
 }
 
+TEST_CASE("the ways to join tiles", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const TilingBench bench;
+    const auto photo = bench.at("photo.png");
+    const auto z = bench.at("z.safetensors");
+    (void)bench.written({"encode", photo}, "z.safetensors");
+    const auto decoded = [&](const std::vector<std::string>& options) {
+        std::vector<std::string> arguments{"decode", z};
+        arguments.insert(arguments.end(), options.begin(), options.end());
+        return bench.written(arguments, "other.png");
+    };
+    const auto whole = decoded({});
+    const auto diffusers = decoded({"--tiling", "diffusers", "--tile-size", "128"});
+    const auto smooth = decoded({"--tile-blend", "smooth", "--tile-size", "128"});
+    CHECK(diffusers != whole);
+    CHECK(smooth != whole);
+    CHECK(smooth != diffusers);
+    CHECK(decoded({"--tile-blend", "diffusers", "--tile-size", "128"}) == diffusers);
+    CHECK(decoded({"--tiling", "diffusers", "--tile-blend", "smooth", "--tile-size", "128"}) ==
+          smooth);
+    // It implies tiling, by default in tiles that hold the whole photo.
+    CHECK(decoded({"--tile-blend", "smooth"}) == whole);
+    // Group norms have no exact tiles; they have smooth ones.
+    const auto outcome =
+        run_latent({"reconstruct", photo, "-m", bench.at("pooled.safetensors"), "-o",
+                    bench.at("other.png"), "--tile-blend", "smooth", "--tile-size", "64"});
+    CHECK(outcome.code == 0);
+    CHECK(read_image(bench / "other.png").width == 203);
+}
+
 TEST_CASE("a tile size that cannot be is one line", "[cli]") {
     if (command_path().empty()) return skip(no_command);
     const TilingBench bench;
@@ -125,7 +155,11 @@ TEST_CASE("a tile size that cannot be is one line", "[cli]") {
     encode({"--tiling", "exact"}, "encoder.layers.5.pool: got a group norm", 1,
            "pooled.safetensors");
     encode({"--tiling", "neat"}, "--tiling", 2);
-    encode({"--tile-size", "64"}, "--tiling", 2);
+    encode({"--tile-size", "64"}, "--tiling or --tile-blend", 2);
+    encode({"--tile-blend", "neat"}, "--tile-blend", 2);
+    encode({"--tiling", "exact", "--tile-blend", "smooth"}, "--tile-blend", 2);
+    encode({"--tile-blend", "smooth", "--tile-size", "100"}, "--tile-size: got 100 pixels");
+    encode({"--tile-blend", "smooth", "--tile-size", "8"}, "tiles of 8 that overlap wholly");
     encode({"--tiling", "exact", "--tile-size", "big"}, "--tile-size", 2);
 }
 

@@ -5,7 +5,8 @@
 
 #include <latent/io/checkpoint.hpp>
 #include <latent/io/image.hpp>
-#include <latent/io/load.hpp>
+#include <latent/io/load_autoencoder_kl.hpp>
+#include <latent/io/load_autoencoder_tiny.hpp>
 #include <latent/io/pickle.hpp>
 #include <latent/io/shard_index.hpp>
 #include <latent/io/text.hpp>
@@ -47,7 +48,16 @@ void read_values(const FileContents& contents, Bytes bytes) {
     }
 }
 
-void fuzz_safetensors(Bytes bytes) { read_values(read_safetensors("file", bytes), bytes); }
+void fuzz_safetensors(Bytes bytes) {
+    const auto contents = read_safetensors("file", bytes);
+    read_values(contents, bytes);
+    const auto& tensors = contents.tensors;
+    if (model_kind(tensors, "file") == ModelKind::autoencoder_kl) {
+        const auto keys = find_autoencoder_kl_keys(tensors);
+        require(keys.has_value(), "an AutoencoderKL without names");
+        check(infer_autoencoder_kl_config(tensors, *keys, "file"));
+    }
+}
 void fuzz_zip(Bytes bytes) { read_values(read_torch_zip("file", bytes), bytes); }
 void fuzz_legacy(Bytes bytes) {
     if (is_torch_legacy(bytes)) read_values(read_torch_legacy("file", bytes), bytes);
@@ -64,13 +74,21 @@ void fuzz_index(Bytes bytes) {
         require(name.find('/') == std::string::npos, "a name that leads elsewhere");
     }
 }
-void fuzz_config(Bytes bytes) {
-    const auto read = read_config<AutoencoderTinyConfig>(parse_json("file", text_of(bytes)),
-                                                         "file", "AutoencoderTiny");
+template <class Config>
+void fuzz_config_of(const Json& json, std::string_view class_name) {
+    const auto read = read_config<Config>(json, "file", class_name);
     latent::detail::check_config("file", read.config);
     const auto again =
         config_to_json(read.config).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
     require(!again.empty(), "a config that cannot be written");
+}
+void fuzz_config(Bytes bytes) {
+    const auto json = parse_json("file", text_of(bytes));
+    if (json.contains("_class_name") && json["_class_name"] == "AutoencoderKL") {
+        fuzz_config_of<AutoencoderKLConfig>(json, "AutoencoderKL");
+    } else {
+        fuzz_config_of<AutoencoderTinyConfig>(json, "AutoencoderTiny");
+    }
 }
 void fuzz_image(Bytes bytes) {
     // Large plain images are sound, and slow.

@@ -8,7 +8,7 @@
 
 #include <latent/io/checkpoint.hpp>
 #include <latent/io/image.hpp>
-#include <latent/io/load.hpp>
+#include <latent/io/load_autoencoder_tiny.hpp>
 #include <latent/io/pickle.hpp>
 #include <latent/io/system.hpp>
 

@@ -49,6 +49,19 @@ TEST_CASE("find_model: a file is itself, a folder has its weights and its config
     CHECK(find_model(tree.path()).config == tree / "config.json");
 }
 
+TEST_CASE("find_model: a file under diffusers' name has the config beside it") {
+    const ModelTree tree;
+    const std::string name = "diffusion_pytorch_model.fp16.safetensors";
+    tree.file(name);
+    tree.file("other.safetensors");
+    CHECK_FALSE(find_model(tree / name).config.has_value());
+    tree.file("config.json", "{}");
+    CHECK(find_model(tree / name).config == tree / "config.json");
+    CHECK(find_model(tree / "diffusion_pytorch_model.safetensors.index.json").config ==
+          tree / "config.json");
+    CHECK_FALSE(find_model(tree / "other.safetensors").config.has_value());
+}
+
 TEST_CASE("find_model: a pipeline's folder has the model in its part") {
     const ModelTree tree;
     tree.file("model_index.json", "{}");

@@ -32,3 +32,19 @@ TEST_CASE("rename: parts of a name, numbers, and what is put in front") {
     CHECK(renamed("a.a", rules) == "c.a");
     CHECK(renamed("x", {}) == "x");
 }
+
+TEST_CASE("rename: a table's inverse leads back") {
+    const std::vector<RenameRule> rules{{"decoder.layers.#", "decoder.#", 1},
+                                        {"conv_shortcut", "nin_shortcut"},
+                                        {"a", "b"},
+                                        {"", "first.stage"}};
+    const auto back = inverse(rules);
+    REQUIRE(back.size() == 4);
+    CHECK(back.front().from == "first.stage");
+    for (const std::string name :
+         {"decoder.layers.3.conv_shortcut.0", "a.x", "x", "decoder.layers.0"}) {
+        CHECK(renamed(name, rules).starts_with("first.stage."));
+        CHECK(renamed(renamed(name, rules), back) == name);
+    }
+    CHECK(inverse({}).empty());
+}

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 using namespace latent;
 using namespace latent::test;
@@ -26,7 +27,7 @@ struct Inputs {
 
 } // namespace
 
-TEST_CASE("add, scale and clamp have torch's bits", "[arithmetic]") {
+TEST_CASE("add, scale, multiply and clamp have torch's bits", "[arithmetic]") {
     const Golden golden("ops/arithmetic");
     const Inputs in;
     const auto stored = [&](const std::string& name) {
@@ -37,6 +38,38 @@ TEST_CASE("add, scale and clamp have torch's bits", "[arithmetic]") {
     CHECK(same_bits(scaled(in.x, 1.0 / 3, 0.7), stored("scale")));
     CHECK(same_bits(scale(in.x.clone(), 0.1), stored("scale_only")));
     CHECK(same_bits(clamp(in.x.clone(), -1.25, 0.3), stored("clamp")));
+    CHECK(same_bits(multiply(in.x.clone(), in.y), stored("multiply")));
+}
+
+TEST_CASE("sqrt is rounded once", "[arithmetic]") {
+    const Golden golden("ops/arithmetic");
+    auto x = std::move(Inputs().x);
+    for (auto& value : x.values()) value = std::abs(value);
+    const auto truth =
+        reference::map(as<double>(x), [](double value) { return std::sqrt(value); });
+    const auto y = sqrt(std::move(x));
+    CHECK(same_bits(y, as<float>(truth)));
+    // torch's vector library misses the last bit now and then.
+    CHECK(closeness(y, as<double>(golden.tensor<float>("sqrt.float32"))).relative <= 6e-8);
+}
+
+TEST_CASE("exp is as close to the truth as torch's", "[arithmetic]") {
+    const Golden golden("ops/arithmetic");
+    const Inputs in;
+    const auto truth =
+        reference::map(as<double>(in.x), [](double value) { return std::exp(value); });
+    const auto fast = judge(golden, "exp", exp(in.x.clone()), truth);
+    INFO(fast.text);
+    CHECK(fast.good);
+    CHECK(closeness(exp(as<double>(in.x)), truth).relative <= 1e-15);
+    Tensor<Cpu<float>> special({3});
+    special.data()[0] = std::numeric_limits<float>::quiet_NaN();
+    special.data()[1] = -std::numeric_limits<float>::infinity();
+    special.data()[2] = 100;
+    const auto y = exp(std::move(special));
+    CHECK(std::isnan(y.data()[0]));
+    CHECK(y.data()[1] == 0);
+    CHECK(y.data()[2] == std::numeric_limits<float>::infinity());
 }
 
 TEST_CASE("tanh is as close to the truth as torch's", "[arithmetic]") {

@@ -29,8 +29,8 @@ inline constexpr std::string_view no_latent_data =
 /// uniform() of generate/golden.py: in [-1, 1), with torch's bits.
 [[nodiscard]] Tensor<Cpu<float>> uniform(Generator& random, Shape shape);
 
-/// Where a large output of this many elements is looked at.
-[[nodiscard]] std::vector<std::size_t> sample_positions(std::int64_t numel);
+/// Where a large output of `numel` elements is looked at.
+[[nodiscard]] std::vector<std::size_t> sample_positions(std::int64_t numel, std::int64_t count);
 
 /// One file of reference_data/, read whole: Golden("ops/conv2d").
 class Golden {

@@ -2,6 +2,8 @@
 
 #include <latent/tensor/weights.hpp>
 
+#include <memory>
+#include <string>
 #include <vector>
 
 using namespace latent;
@@ -55,5 +57,38 @@ TEST_CASE("double weights are the float32 ones, widened", "[weights]") {
         Weights{second}.parameter<Cpu<double>>("w", {3, 7}, Init::kaiming_uniform(7));
     for (std::size_t i = 0; i < 21; ++i) {
         CHECK(exact.values()[i] == static_cast<double>(single.values()[i]));
+    }
+}
+
+TEST_CASE("an initialisation goes on where a generator stands", "[weights]") {
+    Generator drawn(4);
+    std::vector<float> some(7);
+    drawn.rand(some);
+    TorchInit init(drawn);
+    const auto weight =
+        Weights{init}.parameter<Cpu<float>>("weight", {3}, Init::kaiming_uniform(5));
+    std::vector<float> expected(3);
+    const float bound = Init::kaiming_uniform(5).bound;
+    drawn.uniform_(expected, -bound, bound);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(weight.values()[i] == expected[i]);
+}
+
+TEST_CASE("kept weights are the same ones in any order", "[weights]") {
+    KeptWeights kept(std::make_unique<TorchInit>(5));
+    const Weights w(kept);
+    const auto a = w.parameter<Cpu<float>>("a", {20}, Init::kaiming_uniform(20));
+    const auto b = w.parameter<Cpu<float>>("b", {20}, Init::kaiming_uniform(20));
+    CHECK(a.values()[0] != b.values()[0]);
+    const auto again = w.parameter<Cpu<double>>("b", {4, 5}, Init::kaiming_uniform(20));
+    const auto first = w.parameter<Cpu<float>>("a", {20}, Init::kaiming_uniform(20));
+    for (std::size_t i = 0; i < 20; ++i) {
+        CHECK(again.values()[i] == static_cast<double>(b.values()[i]));
+        CHECK(first.values()[i] == a.values()[i]);
+    }
+    try {
+        (void)w.parameter<Cpu<float>>("a", {21}, Init::kaiming_uniform(20));
+        CHECK(false);
+    } catch (const Error& error) {
+        CHECK(std::string(error.what()).starts_with("a: got [21], expected the 20 elements"));
     }
 }

@@ -23,7 +23,7 @@ namespace latent {
 
 enum class AutoencoderKLLayout {
     diffusers,     ///< mid_block.attentions.0.to_q
-    old_diffusers, ///< mid_block.attentions.0.query, before 0.15
+    old_diffusers, ///< mid_block.attentions.0.query
     ldm            ///< mid.attn_1.q, the file of Stable Diffusion's authors; up.0 is the last
 };
 

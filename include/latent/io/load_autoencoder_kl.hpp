@@ -17,9 +17,9 @@
 #include <vector>
 
 /// From a file to Stable Diffusion's autoencoder, in one call:
-///     const auto vae = load_autoencoder_kl("stable-diffusion-v1-5/vae");   // a folder
-///     const auto vae = load_autoencoder_kl("v1-5-pruned-emaonly.ckpt");    // a whole checkpoint
-///     const auto decoder = load_decoder_kl("ae.safetensors");              // a half alone
+///     const auto vae = load_autoencoder_kl("stable-diffusion-v1-5");     // a folder
+///     const auto vae = load_autoencoder_kl("v1-5-pruned-emaonly.ckpt");  // a whole checkpoint
+///     const auto decoder = load_decoder_kl("ae.safetensors");            // a half alone
 /// Names may be today's diffusers', old ones, or those of ldm, behind any prefix. Of a whole
 /// checkpoint nothing is read but the autoencoder.
 
@@ -78,17 +78,27 @@ inline void require_scaling(const AutoencoderKLFiles& files) {
          "checkpoint");
 }
 
+/// The parameters of the files under diffusers' names, for a network that is put together by
+/// hand:
+///     auto source = autoencoder_kl_source(open_autoencoder_kl(path));
+///     const Conv2d<Device> conv_in(Weights(source)["decoder"]["conv_in"], {4, 512});
+[[nodiscard]] inline CheckpointSource autoencoder_kl_source(AutoencoderKLFiles files) {
+    std::vector<CheckpointPart> parts;
+    parts.push_back(std::move(files.part));
+    CheckpointSource source(std::move(parts));
+    if (files.check_finite) source.require_finite();
+    return source;
+}
+
 namespace detail {
 
 template <template <class> class Model, class Device>
 [[nodiscard]] Model<Device> build_kl(AutoencoderKLFiles files, std::vector<std::string> roots) {
     // What stands beside the autoencoder, and the other half, is nobody's mistake.
     files.part.within = std::move(roots);
-    std::vector<CheckpointPart> parts;
-    parts.push_back(std::move(files.part));
-    CheckpointSource source(std::move(parts));
-    if (files.check_finite) source.require_finite();
-    return build_checked<Model, Device>(files.path, std::move(source), files.config);
+    const auto path = files.path;
+    const auto config = files.config;
+    return build_checked<Model, Device>(path, autoencoder_kl_source(std::move(files)), config);
 }
 
 } // namespace detail

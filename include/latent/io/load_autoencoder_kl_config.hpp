@@ -29,8 +29,8 @@ namespace latent {
 
 /// The config that names and shapes tell: channels, blocks and where attention stands, the
 /// quantising convolutions. A half that is not there is taken to be like the other. Groups are
-/// not seen in shapes: they are diffusers' 32, and an Error asks for config.json where 32 cannot
-/// be. Scaling and sample_size are those of Stable Diffusion 1. `where` begins an Error.
+/// not seen in shapes: they are diffusers' 32, and an Error asks for config.json where 32
+/// cannot be. Scaling and sample_size are those of Stable Diffusion 1. `where` begins an Error.
 [[nodiscard]] inline AutoencoderKLConfig
 infer_autoencoder_kl_config(std::span<const TensorInfo> tensors, const AutoencoderKLKeys& keys,
                             const std::string& where = "checkpoint") {
@@ -157,10 +157,10 @@ inline bool infer_autoencoder_kl_scaling(const Checkpoint& file, AutoencoderKLCo
         config.sample_size = family.sample_size;
     }
     auto mean = detail::read_numbers(file, "edm_mean", config.latent_channels);
-    auto std = detail::read_numbers(file, "edm_std", config.latent_channels);
-    if (mean && std) {
+    auto deviation = detail::read_numbers(file, "edm_std", config.latent_channels);
+    if (mean && deviation) {
         config.latents_mean = std::move(mean);
-        config.latents_std = std::move(std);
+        config.latents_std = std::move(deviation);
         config.scaling_factor = 0.5;
         known = true;
         detail::check_config(file.path(), config);

@@ -76,14 +76,6 @@ namespace detail {
     return text + "]";
 }
 
-/// "[0, 2, 5, 7]", the place of element i of a row-major tensor.
-[[nodiscard]] inline std::string place_text(const Shape& shape, std::int64_t i) {
-    std::vector<std::int64_t> place(shape.rank());
-    for (std::size_t axis = shape.rank(); axis-- > 0; i /= shape[axis])
-        place[axis] = i % shape[axis];
-    return shape_text(place);
-}
-
 /// The most dimensions of a tensor; torch and numpy have the same limit.
 inline constexpr std::size_t max_rank = 64;
 

@@ -152,7 +152,7 @@ private:
         const auto first = std::ranges::find_if(values, odd);
         if (first == values.end()) return;
         const auto place =
-            detail::place_text(tensor.shape, static_cast<std::int64_t>(first - values.begin()));
+            place_text(tensor.shape, static_cast<std::int64_t>(first - values.begin()));
         fail(path,
              in_quotes(tensor.name) + " with " + (std::isnan(*first) ? "nan" : "inf") + " at " +
                  place + ", " + std::to_string(std::ranges::count_if(values, odd)) + " in all",

@@ -166,7 +166,7 @@ scaled_dot_product_attention(const Tensor<Cpu<S>>& q, const Tensor<Cpu<S>>& k,
     detail::check_attention(q, k, v, heads);
     Tensor<Cpu<S>> y(q.shape());
     const detail::BlockedAttention<S> attention{q.data(), k.data(), v.data(), y.data(),
-                                         q.dim(1), k.dim(1), q.dim(2), heads};
+                                                q.dim(1), k.dim(1), q.dim(2), heads};
     const auto blocks = attention.blocks(), items = q.dim(0) * heads * blocks;
     Scratch<S> scratch(worker_count(items), attention.scratch_size());
     parallel_for(items, [&](std::int64_t item, int worker) {

@@ -44,9 +44,9 @@ struct Im2col {
     const S* add;
     Activation activation;
 
-    /// Tiles of 48 outputs that are gathered together: their columns fill half of an L2 cache at
-    /// most. A channel's values for one tile alone are a few cache lines, and the next channel's
-    /// are megabytes away.
+    /// Tiles of 48 outputs that are gathered together: their columns fill half of an L2 cache
+    /// at most. A channel's values for one tile alone are a few cache lines, and the next
+    /// channel's are megabytes away.
     [[nodiscard]] std::int64_t tiles_at_once() const {
         constexpr std::int64_t most = 8, cache = std::int64_t{1} << 19;
         const auto bytes = geometry.depth() * tile_columns * std::int64_t{sizeof(S)};

@@ -59,7 +59,8 @@ template <class S>
 /// y = x weight^T + bias, the matrix product over the last dimension.
 ///   x [..., in_features], weight [out_features, in_features], bias [out_features] or empty
 ///   ->  y [..., out_features]
-/// Cut into blocks of 64 rows, so the bits do not depend on the number of threads.
+/// Cut into blocks of 64 rows, so the bits do not depend on the number of threads, and those of
+/// an image [L, in_features] not on the batch that it is in.
 /// Parity: torch.nn.functional.linear.
 template <class S>
 [[nodiscard]] Tensor<Cpu<S>> linear(const Tensor<Cpu<S>>& x, const Tensor<Cpu<S>>& weight,
@@ -71,11 +72,16 @@ template <class S>
 
     Tensor<Cpu<S>> y(detail::linear_shape(x, weight, bias));
     const auto K = weight.dim(0), C = weight.dim(1);
-    const auto rows = K > 0 ? y.numel() / K : 0;
+    // Of [N, L, C] each of the N on its own, so that its bits do not depend on the others.
+    const auto rank = x.shape().rank();
+    const auto L = rank > 1 ? x.dim(rank - 2) : 1;
+    const auto items = y.numel() > 0 ? y.numel() / (L * K) : 0;
+    const auto blocks = (L + block_rows - 1) / block_rows;
     const Eigen::Map<const Matrix> w(weight.data(), K, C);
-    parallel_for((rows + block_rows - 1) / block_rows, [&](std::int64_t block, int) {
-        const auto first = block * block_rows;
-        const auto count = std::min(block_rows, rows - first);
+    parallel_for(items * blocks, [&](std::int64_t index, int) {
+        const auto block = index % blocks * block_rows;
+        const auto first = index / blocks * L + block;
+        const auto count = std::min(block_rows, L - block);
         const Eigen::Map<const Matrix> in(x.data() + first * C, count, C);
         Eigen::Map<Matrix> out(y.data() + first * K, count, K);
         out.setZero();

@@ -90,8 +90,8 @@ struct PreviewImage {
     std::vector<std::uint8_t> pixels;
 };
 
-/// Image n of a batch [N, 3, H, W] for the eye: clamp(x / 2 + 1/2, 0, 1) times 255, cut off to a
-/// whole number, where rgb_from_image() rounds; so only 1 itself is 255. NaN becomes 0.
+/// Image n of a batch [N, 3, H, W] for the eye: clamp(x / 2 + 1/2, 0, 1) times 255, cut off to
+/// a whole number, where rgb_from_image() rounds; so only 1 itself is 255. NaN becomes 0.
 template <class Device>
 requires Device::on_host [[nodiscard]] PreviewImage
 truncated_rgb_from_image(const Tensor<Device>& image, std::int64_t n = 0) {

@@ -2,7 +2,7 @@
 #include "support/network_files.hpp"
 #include "support/tiny_networks.hpp"
 
-#include <latent/io/keys.hpp>
+#include <latent/io/autoencoder_tiny_keys.hpp>
 
 #include <string>
 #include <vector>

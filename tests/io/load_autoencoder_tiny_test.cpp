@@ -3,7 +3,7 @@
 #include "support/tiny_networks.hpp"
 #include "io/file_bytes.hpp"
 
-#include <latent/io/load.hpp>
+#include <latent/io/load_autoencoder_tiny.hpp>
 
 #include <algorithm>
 #include <bit>
