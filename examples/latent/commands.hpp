@@ -51,9 +51,8 @@ struct Convert {
 
 /// latent encode IN -m MODEL -o OUT: an image, or a tensor of images, to latents.
 struct Encode {
-    std::string in, key, out;
+    std::string in, key, out, seed;
     bool sample = false, scaled = false;
-    std::uint64_t seed = 0;
     NetworkFiles network;
     RunOptions options;
 

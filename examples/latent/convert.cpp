@@ -9,6 +9,7 @@
 #include <latent/io/convert_file.hpp>
 #include <latent/io/convert_keys.hpp>
 #include <latent/io/dtype.hpp>
+#include <latent/io/load_autoencoder_kl.hpp>
 #include <latent/io/model_files.hpp>
 #include <latent/io/model_kind.hpp>
 
@@ -25,13 +26,15 @@ namespace latent::command {
 namespace {
 
 /// The tensors that are written: all as they are, or the autoencoder's under those names.
-std::vector<TensorCopy> chosen_tensors(const Checkpoint& file, const std::string& keys) {
+std::vector<TensorCopy> chosen_tensors(const std::string& path, const Checkpoint& file,
+                                       const std::string& keys) {
     if (keys.empty()) return all_tensors(file);
     const auto kind = model_kind(file.tensors(), file.path());
     if (kind != ModelKind::autoencoder_kl) {
         fail(file.path(), std::string(to_string(kind)), "AutoencoderKL",
              "the others have no other names");
     }
+    check_autoencoder_kl(open_autoencoder_kl(path));
     return autoencoder_kl_copies(file.tensors(), *find_autoencoder_kl_keys(file.tensors()),
                                  keys == "ldm" ? AutoencoderKLLayout::ldm
                                                : AutoencoderKLLayout::diffusers);
@@ -76,8 +79,8 @@ void Convert::run() const {
         to = dtype_named(name);
     }
     const auto file = open_checkpoint(find_model(in).weights);
-    for (const auto& [name, count] : convert_tensors(file, chosen_tensors(file, keys), out, to,
-                                                     [] { stop_if_interrupted(); })) {
+    for (const auto& [name, count] : convert_tensors(file, chosen_tensors(in, file, keys), out,
+                                                     to, [] { stop_if_interrupted(); })) {
         std::cerr << display(out) << ": warning: " << count << " of " << in_quotes(name)
                   << " became infinite, too large for " << to_string(*to) << '\n';
     }

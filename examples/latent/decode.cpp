@@ -70,7 +70,7 @@ void Decode::add_to(CLI::App& app) {
         ->required();
     command->add_option("--key", key, "The tensor in IN (default: latents, or its only one)");
     command->add_flag("--scaled", scaled,
-                      "IN has latents as the U-Net sees them (known without this where "
+                      "IN has latents as the UNet sees them (known without this where "
                       "`latent encode` wrote them)");
     add_network_options(*command, network);
     add_run_options(*command, options);

@@ -8,11 +8,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <map>
 #include <string>
+#include <system_error>
 
 namespace latent::command {
 
@@ -27,6 +29,23 @@ TensorFile read_images(const std::filesystem::path& path, const std::string& key
     if (!image) return read_tensor(path, key, "", 3 * max_pixels);
     const auto pixels = decode_image(display(path), bytes);
     return {display(path), image_from_rgb(pixels.pixels, pixels.width, pixels.height), {}};
+}
+
+/// A seed as torch takes it: 0 to 2^64 - 1, or below zero down to -2^63, counted from 2^64.
+std::uint64_t seed_of(const std::string& text) {
+    const auto* const end = text.data() + text.size();
+    std::uint64_t seed = 0;
+    std::int64_t negative = 0;
+    if (text.empty()) return 0;
+    if (text.front() == '-') {
+        const auto read = std::from_chars(text.data(), end, negative);
+        if (read.ec == std::errc() && read.ptr == end)
+            return static_cast<std::uint64_t>(negative);
+    } else {
+        const auto read = std::from_chars(text.data(), end, seed);
+        if (read.ec == std::errc() && read.ptr == end) return seed;
+    }
+    throw CLI::ValidationError("--seed", in_quotes(text) + " is no whole number of 64 bits");
 }
 
 } // namespace
@@ -49,11 +68,11 @@ void Encode::add_to(CLI::App& app) {
         "--sample", sample, "Of an AutoencoderKL a sample of the posterior, not its mode");
     command
         ->add_option("--seed", seed,
-                     "Of the sample: torch.Generator().manual_seed(SEED) draws the same")
-        ->needs(sampling)
-        ->capture_default_str();
+                     "Of the sample (default: 0): torch.Generator().manual_seed(SEED) draws "
+                     "the same")
+        ->needs(sampling);
     command->add_flag("--scaled", scaled,
-                      "Latents as the U-Net sees them, (z - shift_factor) scaling_factor; raw "
+                      "Latents as the UNet sees them, (z - shift_factor) scaling_factor; raw "
                       "without this");
     add_network_options(*command, network);
     add_run_options(*command, options);
@@ -61,6 +80,7 @@ void Encode::add_to(CLI::App& app) {
     command->footer("Example:\n  latent encode photo.png -m taesd -o latents.safetensors");
     command->callback([this] {
         require_network(network, true, false);
+        (void)seed_of(seed); // a usage error where it is none
         run();
     });
 }
@@ -70,10 +90,10 @@ void Encode::run() const {
     const bool picture = extension(out) == ".png";
     const auto images = read_images(in, key);
     // A decoder's file beside the encoder's is not needed here.
-    auto encoded =
-        encode_images({network.model, network.encoder, ""}, options,
-                      {.sample = sample, .seed = seed, .scaled = scaled, .picture = picture},
-                      images.where, images.tensor);
+    auto encoded = encode_images(
+        {network.model, network.encoder, ""}, options,
+        {.sample = sample, .seed = seed_of(seed), .scaled = scaled, .picture = picture},
+        images.where, images.tensor);
     auto& metadata = encoded.metadata;
     if (encoded.padded) {
         metadata["width"] = std::to_string(images.tensor.dim(3));

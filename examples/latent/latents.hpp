@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-/// Latents are raw, as an AutoencoderKL has them, or scaled, as the U-Net and the tiny
+/// Latents are raw, as an AutoencoderKL has them, or scaled, as the UNet and the tiny
 /// autoencoders do. `latent encode` says which in a file's metadata:
 ///     latents          raw or scaled
 ///     scaling_factor   of raw ones: (z - shift_factor) scaling_factor scales them
@@ -51,7 +51,7 @@ namespace latent::command {
          "raw or scaled");
 }
 
-/// The latents as the U-Net sees them: those that the metadata call raw are shifted and scaled
+/// The latents as the UNet sees them: those that the metadata call raw are shifted and scaled
 /// as they say, others are taken for scaled. What was done is told on stderr unless `quiet`.
 [[nodiscard]] inline Tensor<Cpu<float>> latents_for_unet(TensorFile file, bool quiet) {
     const auto factor = number_of(file, "scaling_factor");

@@ -61,51 +61,50 @@ Encoded encoded(Tensor<Device> moments, const AutoencoderKLConfig& config, bool 
     return result;
 }
 
-/// Says which scaling is assumed where only a config.json would tell it.
-void remark_scaling(const AutoencoderKLFiles& files, bool quiet) {
-    require_scaling(files);
-    if (files.scaling_known || quiet) return;
-    std::cerr << files.path << ": remark: no config.json, so the scaling_factor "
-              << number_text(files.config.scaling_factor)
-              << " of Stable Diffusion 1 and 2 is taken (SDXL has 0.13025)\n";
+/// Whether only a config.json would tell how latents are scaled.
+bool scaling_is_guessed(const AutoencoderTinyFiles&) { return false; }
+bool scaling_is_guessed(const AutoencoderKLFiles& files) { return !files.scaling_known; }
+
+void remark_guess(const std::string& path) {
+    std::cerr << path
+              << ": remark: no config.json, so the scaling_factor 0.18215 of Stable "
+                 "Diffusion 1 and 2 is taken (SDXL has 0.13025)\n";
 }
 
 /// Refuses before the work what cannot be written afterwards.
-void require_writable(const AutoencoderTinyFiles& files, const LatentOptions& options, bool) {
+void require_writable(const AutoencoderTinyFiles& files, const LatentOptions& options) {
     if (options.picture) (void)latent_images(files.path, files.config.latent_channels);
     if (options.sample) {
         fail(files.path, "a tiny autoencoder", "an AutoencoderKL for --sample",
              "a tiny one gives latents, and no distribution to sample from");
     }
 }
-void require_writable(const AutoencoderKLFiles& files, const LatentOptions& options,
-                      bool quiet) {
+void require_writable(const AutoencoderKLFiles& files, const LatentOptions& options) {
     if (options.picture) {
         fail(files.path, "an AutoencoderKL", "a tiny autoencoder for a .png",
              "8 bits hold the latents of a tiny one; write .safetensors or .npy");
     }
-    if (options.scaled) remark_scaling(files, quiet);
+    if (options.scaled) require_scaling(files);
 }
 
-[[nodiscard]] bool scaling_known(const AutoencoderTinyFiles&) { return true; }
-[[nodiscard]] bool scaling_known(const AutoencoderKLFiles& files) {
-    return files.scaling_known || files.config.latent_channels == 4;
+[[noreturn]] void fail_raw(const TensorFile& file) {
+    fail(file.where, "raw latents, as its metadata say", "scaled ones for --scaled");
 }
 
 /// Latents from a file as this class decodes them.
 Tensor<Device> latents_to_decode(TensorFile file, const AutoencoderTinyFiles&,
                                  const LatentOptions& options, bool quiet) {
+    if (options.scaled && says_scaled(file) == false) fail_raw(file);
     if (options.scaled) file.metadata["latents"] = "scaled";
     return latents_for_unet(std::move(file), quiet);
 }
 Tensor<Device> latents_to_decode(TensorFile file, const AutoencoderKLFiles& files,
                                  const LatentOptions& options, bool quiet) {
     const auto said = says_scaled(file);
-    if (options.scaled && said == false) {
-        fail(file.where, "raw latents, as its metadata say", "scaled ones for --scaled");
-    }
+    if (options.scaled && said == false) fail_raw(file);
     if (!options.scaled && !said.value_or(false)) return std::move(file.tensor);
-    remark_scaling(files, quiet);
+    require_scaling(files);
+    if (!files.scaling_known && !quiet) remark_guess(files.path);
     if (!options.scaled && !quiet)
         std::cerr << file.where << ": remark: scaled latents, as its metadata say\n";
     return raw_latents(std::move(file.tensor), files.config);
@@ -185,14 +184,17 @@ Encoded encode_images(const NetworkFiles& network, const RunOptions& options,
         require_pixels(where, images, 1);
         if (wanted.picture && images.dim(0) != 1)
             fail(where, to_string(images.shape()), "one image for a .png");
-        require_writable(files, wanted, options.quiet);
+        require_writable(files, wanted);
         const auto path = files.path;
-        const bool known = scaling_known(files);
+        const bool guessed = scaling_is_guessed(files);
+        // Of a lone file with 4 channels it is as good as known.
+        const bool known = !guessed || config.latent_channels == 4;
         const auto encoder = load_encoder(std::move(files));
         const auto padded = pad_to_multiple(images, config.encoder_factor());
         auto result = encoded(run_side(encoder, config, path, "encode", padded, options),
                               config, known, wanted);
         result.padded = padded.shape() != images.shape();
+        if (guessed && known && !options.quiet) remark_guess(path);
         return result;
     };
     return std::visit(run, open_network(network, options));

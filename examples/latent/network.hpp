@@ -28,7 +28,7 @@ struct Size {
 struct LatentOptions {
     bool sample = false;    ///< of an AutoencoderKL: a sample of the posterior, not its mode
     std::uint64_t seed = 0; ///< of the sample: as torch.Generator().manual_seed(seed) draws
-    bool scaled = false;    ///< as the U-Net sees them, not raw
+    bool scaled = false;    ///< as the UNet sees them, not raw
     bool picture = false;   ///< as RGBA pixels, too: of one image, 4 channels a pixel
 };
 

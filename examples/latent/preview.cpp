@@ -8,6 +8,7 @@
 
 #include <latent/io/load_autoencoder_tiny.hpp>
 #include <latent/io/load_vae_approx.hpp>
+#include <latent/io/model_kind.hpp>
 #include <latent/io/system.hpp>
 #include <latent/pipelines/preview.hpp>
 
@@ -57,7 +58,7 @@ void Preview::add_to(CLI::App& app) {
     command
         ->add_option("LATENTS", in,
                      "A safetensors or .npy file with latents [N, C, h, w], scaled as the "
-                     "U-Net sees them; where its metadata say raw, they are scaled first")
+                     "UNet sees them; where its metadata say raw, they are scaled first")
         ->required();
     command->add_option("-o,--out", out, "A .png (several images: NAME-0.png, NAME-1.png, ...)")
         ->required();
@@ -84,6 +85,7 @@ void Preview::add_to(CLI::App& app) {
                     "-m vae_approx_sd.pt -o preview.png");
     command->callback([this] {
         const auto given = "--method " + method;
+        if (method != "linear" && is_sdxl) throw CLI::ExcludesError(given, "--sdxl");
         if (method == "linear" && !network.model.empty()) {
             throw CLI::ExcludesError(given, "--model");
         }
@@ -104,22 +106,27 @@ void Preview::run() const {
     require_output(out, {".png"});
     auto file = read_tensor(in, key, "latents", 3 * max_pixels);
     const auto where = file.where;
-    const auto z = latents_for_unet(std::move(file), options.quiet);
+    // Its remark comes when nothing is left to be refused.
+    const auto latents = [&] { return latents_for_unet(std::move(file), options.quiet); };
     const auto images = [&]() -> std::vector<PreviewImage> {
         const Workspace run({.threads = options.threads});
         if (method == "linear") {
-            require_latents(where, z, 4, "--method linear", 1);
-            return preview(z, LinearPreview{is_sdxl});
+            require_latents(where, file.tensor, 4, "--method linear", 1);
+            return preview(latents(), LinearPreview{is_sdxl});
         }
         if (method == "approx") {
-            require_latents(where, z, 4, "--method approx", 2);
+            require_latents(where, file.tensor, 4, "--method approx", 2);
             const auto approx = load_vae_approx(network.model);
+            const auto z = latents();
             const Progress progress("preview",
                                     preview_schedule<VAEApprox>(z.shape(), options.quiet));
             return preview(z, approx, progress);
         }
-        auto files =
-            open_autoencoder_tiny(network.model.empty() ? network.decoder : network.model);
+        const auto& path = network.model.empty() ? network.decoder : network.model;
+        if (const auto kind = model_kind(path); kind != ModelKind::autoencoder_tiny) {
+            fail(path, std::string(to_string(kind)), "an AutoencoderTiny for --method tiny");
+        }
+        auto files = open_autoencoder_tiny(path);
         const auto config = files.config;
         if (config.out_channels != 3) {
             fail(files.path, std::to_string(config.out_channels) + " image channels",
@@ -128,9 +135,10 @@ void Preview::run() const {
         // In doubles, because the factor of a forged config has no bounds.
         const auto stages = static_cast<double>(config.decoder_block_out_channels.size());
         const auto step = static_cast<double>(config.upsampling_scaling_factor);
-        require_latents(where, z, config.latent_channels, files.path,
+        require_latents(where, file.tensor, config.latent_channels, files.path,
                         std::pow(step, stages - 1));
         const auto decoder = load_decoder_tiny(std::move(files));
+        const auto z = latents();
         const Progress progress(
             "preview", preview_schedule<DecoderTiny>(z.shape(), options.quiet, config));
         return preview(z, decoder, progress);

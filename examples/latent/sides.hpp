@@ -11,6 +11,7 @@
 #include <latent/models/tiling.hpp>
 #include <latent/ops/check_finite.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <iostream>
@@ -32,6 +33,11 @@ using OpenFiles = std::variant<AutoencoderTinyFiles, AutoencoderKLFiles>;
                                             const RunOptions& options) {
     OpenFiles files;
     if (!network.encoder.empty() && !network.decoder.empty()) {
+        if (model_kind(network.encoder) == ModelKind::autoencoder_kl) {
+            fail(display(network.encoder), "half of an AutoencoderKL",
+                 "a tiny autoencoder's encoder and decoder",
+                 "both halves of an AutoencoderKL are one file or folder, for --model");
+        }
         files = open_autoencoder_tiny(network.encoder, network.decoder);
     } else {
         const auto& path = !network.model.empty()     ? network.model
@@ -50,6 +56,12 @@ using OpenFiles = std::variant<AutoencoderTinyFiles, AutoencoderKLFiles>;
         }
     }
     std::visit([&](auto& open) { open.check_finite = options.check_finite; }, files);
+    if (const auto* const kl = std::get_if<AutoencoderKLFiles>(&files);
+        kl != nullptr && options.tiling == "exact") {
+        fail(kl->path, "--tiling exact for an AutoencoderKL",
+             "--tile-blend smooth, or diffusers",
+             "its group norms and attention look at the whole image, so no tile is exact");
+    }
     return files;
 }
 
@@ -81,7 +93,8 @@ inline constexpr bool encodes<EncoderKL> = true;
 [[nodiscard]] inline double own_overlap(const AutoencoderKLConfig&) { return 0.25; }
 [[nodiscard]] inline std::int64_t own_tile(const AutoencoderTinyConfig&) { return 512; }
 [[nodiscard]] inline std::int64_t own_tile(const AutoencoderKLConfig& config) {
-    return config.sample_size;
+    const auto factor = config.factor(); // as diffusers cuts it to whole latents
+    return std::max(config.sample_size / factor, std::int64_t{1}) * factor;
 }
 
 /// How a side goes through images, as the options say. Throws Error for a tile that is no whole
@@ -177,6 +190,12 @@ template <template <class> class Side, class Config>
                                   : side_in_parts<Side>(side, config, x, options, progress);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     if (seconds != nullptr) *seconds = elapsed.count();
+    if (const auto found = extremes(y); found.first) {
+        fail(path,
+             std::to_string(found.not_finite) + " of " + std::to_string(y.numel()) +
+                 " results that are NaN or infinite",
+             "finite numbers", "--check-finite names the weight or the layer");
+    }
     return y;
 }
 

@@ -59,7 +59,7 @@
 #include "latent/models/encoder.hpp"         // image to moments
 #include "latent/models/decoder.hpp"         // latents to image
 #include "latent/models/diagonal_gaussian_distribution.hpp" // where latents may lie
-#include "latent/models/latent_scaling.hpp"                 // raw, and as the U-Net sees them
+#include "latent/models/latent_scaling.hpp"                 // raw, and as the UNet sees them
 #include "latent/models/autoencoder_kl.hpp"                 // Stable Diffusion's autoencoder
 #include "latent/models/latent_codec.hpp"                   // latents in 8 bits
 #include "latent/models/autoencoder_tiny.hpp"               // the tiny one

@@ -4,6 +4,7 @@
 #include "io/kl_files.hpp"
 
 #include <latent/io/checkpoint.hpp>
+#include <latent/io/config.hpp>
 #include <latent/io/image.hpp>
 #include <latent/io/load_autoencoder_kl.hpp>
 #include <latent/models/latent_scaling.hpp>
@@ -12,6 +13,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -123,7 +126,7 @@ TEST_CASE("encode writes the moments, and latents of every kind", "[cli]") {
     (void)bench.make(with({"--sample"}), "zero.safetensors");
     CHECK_FALSE(same_bits(bench.read("zero.safetensors", "latents"), sample));
 
-    (void)bench.make(with({"--scaled"}), "scaled.safetensors");
+    CHECK(contains(bench.make(with({"--scaled"}), "scaled.safetensors"), "no config.json"));
     CHECK(same_bits(bench.read("scaled.safetensors", "latents"),
                     scaled_latents(posterior.mode(), vae.config)));
     CHECK(bench.metadata("scaled.safetensors", "latents") == "scaled");
@@ -154,7 +157,9 @@ TEST_CASE("what an AutoencoderKL cannot give is refused in a line", "[cli]") {
     const auto images = bench.at("images.safetensors");
     bench.refuse({"encode", images, "--scaled"}, "sixteen.safetensors", 1, "no config.json");
     bench.refuse({"encode", images, "--seed", "4"}, "vae.safetensors", 2, "--sample");
-    bench.refuse({"encode", images, "--sample", "--seed", "x"}, "vae.safetensors", 2, "--seed");
+    for (const std::string seed : {"x", "1.5", "18446744073709551616", "-9223372036854775809"})
+        bench.refuse({"encode", images, "--sample", "--seed", seed}, "vae.safetensors", 2,
+                     "--seed");
     bench.refuse({"encode", images, "--tiling", "exact"}, "vae.safetensors", 1, "group norms");
     bench.refuse({"encode", images, "--tiling", "diffusers", "--tile-size", "6"},
                  "vae.safetensors", 1, "multiple of 4");
@@ -185,6 +190,83 @@ TEST_CASE("a photo goes there and back, whole or in tiles", "[cli]") {
     }
 }
 
+TEST_CASE("the command's tiles are the library's", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const KlBench bench;
+    auto vae = load_autoencoder_kl(bench / "vae.safetensors");
+    vae.use_tiling = true;
+    vae.tile_sample_min_size = 16;
+    vae.tile_latent_min_size = 4;
+    const auto z = vae.encode(bench.images).mode();
+    save_safetensors(bench / "z.safetensors", {{"latents", z}});
+    for (const auto& [tiling, options] :
+         {std::pair{Tiling::ramped, std::vector<std::string>{"--tiling", "diffusers"}},
+          std::pair{Tiling::smooth, std::vector<std::string>{"--tile-blend", "smooth"}}}) {
+        vae.tiling = tiling;
+        const auto with = [&](std::vector<std::string> arguments) {
+            arguments.insert(arguments.end(), options.begin(), options.end());
+            arguments.insert(arguments.end(), {"--tile-size", "16"});
+            return arguments;
+        };
+        (void)bench.make(with({"encode", bench.at("images.safetensors")}), "e.safetensors");
+        CHECK(same_bits(bench.read("e.safetensors", "parameters"),
+                        vae.encode(bench.images).parameters));
+        (void)bench.make(with({"decode", bench.at("z.safetensors")}), "d.safetensors");
+        CHECK(same_bits(bench.read("d.safetensors", "sample"), vae.decode(z)));
+    }
+    // Without a size it is config.json's sample_size, 512 where there is none: one tile.
+    vae.use_tiling = false;
+    (void)bench.make({"encode", bench.at("images.safetensors"), "--tiling", "diffusers"},
+                     "e.safetensors");
+    CHECK(same_bits(bench.read("e.safetensors", "parameters"),
+                    vae.encode(bench.images).parameters));
+}
+
+TEST_CASE("means and deviations by channel come from config.json", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const KlBench bench;
+    const auto folder = bench / "playground";
+    std::filesystem::create_directory(folder);
+    save_kl(folder / "diffusion_pytorch_model.safetensors", three_block_config(), 3);
+    auto config = three_block_config();
+    config.scaling_factor = 0.5;
+    config.sample_size = 16;
+    config.latents_mean = {-1.5, 2, 0, 0.25};
+    config.latents_std = {8, 0.5, 3, 1};
+    std::ofstream(folder / "config.json") << config_to_json(config, "AutoencoderKL");
+
+    auto vae = load_autoencoder_kl(folder);
+    vae.use_tiling = true; // of sample_size
+    CHECK(vae.tile_sample_min_size == 16);
+    const auto remark = bench.make(
+        {"encode", bench.at("images.safetensors"), "--scaled", "--tiling", "diffusers"},
+        "z.safetensors", "playground");
+    CHECK(remark.empty());
+    const auto z = vae.encode(bench.images).mode();
+    CHECK(same_bits(bench.read("z.safetensors", "latents"), scaled_latents(z.clone(), config)));
+    (void)bench.make({"decode", bench.at("z.safetensors"), "--tiling", "diffusers"},
+                     "d.safetensors", "playground");
+    CHECK(
+        closeness(bench.read("d.safetensors", "sample"), as<double>(vae.decode(z))).relative <=
+        1e-5); // two more roundings of the latents
+}
+
+TEST_CASE("halves of an AutoencoderKL are not taken for those of a tiny one", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const KlBench bench;
+    const auto vae = bench.at("vae.safetensors");
+    const auto outcome = run_latent({"reconstruct", bench.at("photo.png"), "--encoder", vae,
+                                     "--decoder", vae, "-o", bench.at("back.png")});
+    CHECK(outcome.code == 1);
+    CHECK(contains(outcome.err, "half of an AutoencoderKL"));
+    // One half alone is enough for one way.
+    (void)run_latent(
+        {"encode", bench.at("photo.png"), "--encoder", vae, "-o", bench.at("z.safetensors")});
+    CHECK(run_latent({"decode", bench.at("z.safetensors"), "--decoder", vae, "-o",
+                      bench.at("back.png")})
+              .code == 0);
+}
+
 TEST_CASE("--check-finite names the weight or the layer", "[cli]") {
     if (command_path().empty()) return skip(no_command);
     const KlBench bench;
@@ -203,6 +285,9 @@ TEST_CASE("--check-finite names the weight or the layer", "[cli]") {
                  [](std::vector<float>& data) { data[3] = NAN; });
     bench.refuse({"encode", images, "--check-finite"}, "changed.safetensors", 1,
                  layer + ".bias");
+
+    // Without the switch what is broken is refused, too, but not where.
+    bench.refuse({"encode", images}, "changed.safetensors", 1, "results that are NaN");
 
     // Finite, but not in half precision.
     change(layer + ".weight", 1e7);

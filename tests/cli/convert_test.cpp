@@ -169,3 +169,32 @@ TEST_CASE("inspect knows folders and the indexes of shards", "[cli]") {
     CHECK(run_latent({"inspect", index.string()}).out == expected);
     CHECK(run_latent({"inspect", folder.path().string()}).out == expected);
 }
+
+TEST_CASE("convert --keys refuses what is no whole autoencoder", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const TemporaryFolder folder;
+    const auto refuse = [&](const KLForm& form, const std::string& part) {
+        save_kl(folder / "in.safetensors", three_block_config(), 1, form);
+        const auto outcome =
+            run_latent({"convert", (folder / "in.safetensors").string(),
+                        (folder / "out.safetensors").string(), "--keys", "ldm"});
+        CAPTURE(outcome.err);
+        CHECK(outcome.code == 1);
+        CHECK(std::ranges::count(outcome.err, '\n') == 1);
+        CHECK(contains(outcome.err, part));
+        CHECK(folder.entries() == 1);
+    };
+    const auto without = [](const std::string& name) -> KLForm {
+        return [=](const ParameterRequest& request) -> PlaceInFile {
+            return {request.name == name ? "" : request.name, request.shape};
+        };
+    };
+    refuse(without("decoder.conv_out.bias"), "1 missing: decoder.conv_out.bias");
+    refuse(without("encoder.down_blocks.0.resnets.0.conv1.weight"), "no resnets");
+    refuse(
+        [](const ParameterRequest& request) -> PlaceInFile {
+            const bool last = request.name == "encoder.conv_out.bias";
+            return {last ? "encoder.other.bias" : request.name, request.shape};
+        },
+        "encoder.other.bias");
+}

@@ -201,7 +201,7 @@ TEST_CASE("a wrong call of preview is one line", "[cli]") {
     folder.refuse(in, {"--method", "tiny", "-m", tiny, "--decoder", tiny}, 2, "excludes");
 
     folder.refuse(in, {"--method", "approx", "-m", tiny}, 1, "expected a VAEApprox");
-    folder.refuse(in, {"--method", "tiny", "-m", approx}, 1, "expected a tiny autoencoder");
+    folder.refuse(in, {"--method", "tiny", "-m", approx}, 1, "expected an AutoencoderTiny");
     folder.refuse("none", {}, 1, "none: got no file of that name");
     auto five = Tensor<Cpu<float>>({1, 5, 2, 3});
     std::ranges::fill(five.values(), 0.0F);

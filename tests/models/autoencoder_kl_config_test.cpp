@@ -1,7 +1,7 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 
-#include <latent/models/autoencoder_kl_config.hpp>
+#include <latent/models/autoencoder_kl.hpp>
 
 #include <string>
 
@@ -42,7 +42,8 @@ TEST_CASE("a config that makes no AutoencoderKL is refused by its field", "[mode
     refused([](Config& c) { c.norm_num_groups = 0; }, "norm_num_groups", "1 to");
     refused([](Config& c) { c.sample_size = 0; }, "sample_size", "0");
     refused([](Config& c) { c.act_fn = "tanh"; }, "act_fn", "'tanh'");
-    refused([](Config& c) { c.scaling_factor = 0; }, "scaling_factor", "but 0");
+    refused([](Config& c) { c.scaling_factor = 0; }, "scaling_factor", "0.000001");
+    refused([](Config& c) { c.scaling_factor = -1; }, "scaling_factor", "-1");
     refused([](Config& c) { c.latents_mean = {1.0, 2.0}; }, "latents_mean", "2 numbers");
     refused([](Config& c) { c.latents_mean.emplace(4, 1.0); }, "latents_mean, latents_std",
             "both or none");
@@ -51,5 +52,33 @@ TEST_CASE("a config that makes no AutoencoderKL is refused by its field", "[mode
             c.latents_mean.emplace(4, 1.0);
             c.latents_std = {1.0, 0.0, 1.0, 1.0};
         },
-        "latents_std", "but 0");
+        "latents_std", "any other");
+}
+
+TEST_CASE("a network of a config that makes none is refused before it is built", "[models]") {
+    Recorder recorder;
+    const Weights root(recorder);
+    AutoencoderKLConfig config;
+    config.block_out_channels = {128, 256, 512, 512}; // and the two lists of types forgotten
+    const std::string expected = "down_block_types: got 1 blocks";
+    CHECK(contains(message_of([&] { (void)AutoencoderKL<Meta>(root, config); }), expected));
+    CHECK(contains(message_of([&] { (void)EncoderKL<Meta>(root, config); }), expected));
+    CHECK(contains(message_of([&] { (void)DecoderKL<Meta>(root, config); }), expected));
+    config.block_out_channels = {};
+    CHECK(contains(message_of([&] { (void)AutoencoderKL<Meta>(root, config); }), "0 blocks"));
+
+    UNetMidBlock2DConfig middle{.in_channels = 32, .attention_head_dim = 0};
+    const auto build = [&] { (void)UNetMidBlock2D<Meta>(root, middle); };
+    CHECK(contains(message_of(build), "attention_head_dim 0"));
+    middle.attention_head_dim = 5;
+    CHECK(contains(message_of(build), "a divisor of the 32 channels"));
+    middle.num_layers = -1;
+    CHECK(contains(message_of(build), "num_layers -1"));
+    const DownEncoderBlock2DConfig empty{
+        .in_channels = 32, .out_channels = 32, .num_layers = 0};
+    CHECK(contains(message_of([&] { (void)DownEncoderBlock2D<Meta>(root, empty); }),
+                   "num_layers 0"));
+    CHECK(contains(
+        message_of([&] { (void)Attention<Meta>(root, {.query_dim = 32, .heads = 3}); }),
+        "3 heads for 32 channels"));
 }

@@ -137,3 +137,18 @@ TEST_CASE("group_norm says what is wrong, on Meta too", "[group_norm]") {
                               Tensor<Meta>(Shape{6}), 2, eps);
     CHECK(y.shape() == Shape{1, 6, 2, 2});
 }
+
+TEST_CASE("group_norm of numbers whose squares are too large for float", "[group_norm]") {
+    Generator random(9);
+    for (const double size : {1e-20, 1e18, 1e20, 1e30, 1e37}) {
+        for (const std::int64_t side : {5, 40}) {
+            auto x = random.randn<Cpu<float>>({1, 8, side, side});
+            for (auto& value : x.values()) value *= static_cast<float>(size);
+            const auto weight = uniform(random, {8}), bias = uniform(random, {8});
+            const auto truth = reference::group_norm(as<double>(x), as<double>(weight),
+                                                     as<double>(bias), 4, 1e-6);
+            CAPTURE(size, side);
+            CHECK(closeness(group_norm(x, weight, bias, 4, 1e-6), truth).relative <= 3e-7);
+        }
+    }
+}

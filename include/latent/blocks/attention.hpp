@@ -42,7 +42,14 @@ struct Attention {
           to_q(w["to_q"], {config.query_dim, config.query_dim}),
           to_k(w["to_k"], {config.query_dim, config.query_dim}),
           to_v(w["to_v"], {config.query_dim, config.query_dim}),
-          to_out(w["to_out"][0], {config.query_dim, config.query_dim}) {}
+          to_out(w["to_out"][0], {config.query_dim, config.query_dim}) {
+        if (heads < 1 || config.query_dim % heads != 0) {
+            fail(path,
+                 std::to_string(heads) + " heads for " + std::to_string(config.query_dim) +
+                     " channels",
+                 "a number of heads that divides the channels");
+        }
+    }
 
     /// One product with weights [3 query_dim, query_dim] in place of three, until it is undone.
     /// Parity: fuse_qkv_projections and unfuse_qkv_projections.

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "latent/blocks/attention.hpp"
-#include "latent/blocks/resnet_block_2d.hpp"
+#include "latent/blocks/resnet_sequence.hpp"
 
 #include <cstdint>
 #include <string>
@@ -30,13 +29,15 @@ struct UNetMidBlock2D {
     std::vector<Attention<Device>> attentions; ///< none, or one fewer than resnets
 
     UNetMidBlock2D(const Weights& w, const UNetMidBlock2DConfig& config) : path(w.path()) {
+        require_layers(path, config.num_layers, 0);
         const auto channels = config.in_channels;
         for (std::int64_t i = 0; i <= config.num_layers; ++i) {
             if (i > 0 && config.add_attention) {
                 attentions.emplace_back(
                     w["attentions"][static_cast<std::size_t>(i - 1)],
                     AttentionConfig{.query_dim = channels,
-                                    .heads = channels / config.attention_head_dim,
+                                    .heads =
+                                        heads_of(path, channels, config.attention_head_dim),
                                     .norm_num_groups = config.resnet_groups});
             }
             resnets.emplace_back(w["resnets"][static_cast<std::size_t>(i)],

@@ -103,6 +103,17 @@ template <template <class> class Model, class Device>
 
 } // namespace detail
 
+/// Throws the Error that loading would throw, unless the files have every parameter of the
+/// halves that they hold, and no others. No value is read.
+inline void check_autoencoder_kl(AutoencoderKLFiles files) {
+    Recorder recorder;
+    const Weights root(recorder);
+    if (files.encoder) (void)EncoderKL<Meta>(root, files.config);
+    if (files.decoder) (void)DecoderKL<Meta>(root, files.config);
+    files.part.within = files.keys.roots();
+    autoencoder_kl_source(std::move(files)).check(recorder.requests());
+}
+
 /// Both halves of an autoencoder, with weights widened to the device's numbers.
 template <class Device = Cpu<float>>
 [[nodiscard]] AutoencoderKL<Device> load_autoencoder_kl(AutoencoderKLFiles files) {

@@ -120,6 +120,7 @@ struct AutoencoderKLFamily {
 };
 inline constexpr std::array autoencoder_kl_families{
     AutoencoderKLFamily{"conditioner.embedders.", 4, 0.13025, std::nullopt, 1024},
+    AutoencoderKLFamily{"model.diffusion_model.label_emb.", 4, 0.13025, std::nullopt, 1024},
     AutoencoderKLFamily{"cond_stage_model.", 4, 0.18215, std::nullopt, 512},
     AutoencoderKLFamily{"model.diffusion_model.joint_blocks.", 16, 1.5305, 0.0609, 1024},
     AutoencoderKLFamily{"model.diffusion_model.double_blocks.", 16, 0.3611, 0.1159, 1024},

@@ -29,7 +29,7 @@ struct CheckpointPart {
     /// Only parameters whose name begins so are looked up here; "" serves all.
     std::string serves = {};
     /// Only names of the file that begin with one of these can be unexpected; the others belong
-    /// to somebody else, as a U-Net's do in a whole pipeline's file. None means all.
+    /// to somebody else, as a UNet's do in a whole pipeline's file. None means all.
     std::vector<std::string> within = {};
     /// Names of the file that nobody has to ask for.
     std::set<std::string, std::less<>> spare = {};

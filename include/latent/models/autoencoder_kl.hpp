@@ -44,7 +44,7 @@ decode_latents(const std::optional<Conv2d<Device>>& post_quant_conv,
 
 /// Group norms and attention see the whole image, so no tile has what the whole one would give.
 [[noreturn]] inline ReceptiveField no_exact_tiles() {
-    fail("AutoencoderKL", "exact tiles", "whole images, or blended tiles",
+    fail("AutoencoderKL", "exact tiles", "whole images, or tiles that are ramped or smooth",
          "its group norms and attention look at the whole image");
 }
 

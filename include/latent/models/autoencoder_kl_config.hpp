@@ -30,7 +30,7 @@ struct AutoencoderKLConfig {
     std::int64_t latent_channels = 4;
     std::int64_t norm_num_groups = 32;
     std::int64_t sample_size = 32;   ///< pixels of a training image's side; tiles have its size
-    double scaling_factor = 0.18215; ///< see scale_latents
+    double scaling_factor = 0.18215; ///< see scaled_latents
     std::optional<double> shift_factor;                           ///< SD3, FLUX.1
     std::optional<std::vector<double>> latents_mean, latents_std; ///< Playground 2.5: a channel
     bool force_upcast = true; ///< whether half precision overflows; the CPU computes in float
@@ -106,8 +106,8 @@ inline void check(const AutoencoderKLConfig& config) {
     types("down_block_types", config.down_block_types, "DownEncoderBlock2D");
     types("up_block_types", config.up_block_types, "UpDecoderBlock2D");
     (void)activation_named(config.act_fn);
-    if (!std::isfinite(config.scaling_factor) || config.scaling_factor == 0) {
-        fail("scaling_factor", std::to_string(config.scaling_factor), "a number but 0");
+    if (!(config.scaling_factor >= 1e-6 && config.scaling_factor <= 1e6)) {
+        fail("scaling_factor", std::to_string(config.scaling_factor), "0.000001 to 1000000");
     }
     const auto per_channel = [&](const char* name,
                                  const std::optional<std::vector<double>>& list) {
@@ -122,7 +122,7 @@ inline void check(const AutoencoderKLConfig& config) {
         fail("latents_mean, latents_std", "one of them", "both or none");
     }
     if (config.latents_std && std::ranges::count(*config.latents_std, 0.0) > 0) {
-        fail("latents_std", "0", "a number but 0 for each channel");
+        fail("latents_std", "0", "any other number for each channel");
     }
 }
 

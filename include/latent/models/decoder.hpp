@@ -16,6 +16,7 @@ namespace latent {
 /// resolution, of which all but the last double the image, and a norm, SiLU and convolution.
 ///   z [N, latent_channels, h, w]  ->  [N, out_channels, h f, w f], about [-1, 1], not clamped;
 ///   f = config.factor()
+/// Throws Error for a config that makes no network.
 /// Parity: diffusers Decoder; its last activation is SiLU whatever act_fn says.
 template <class Device>
 struct Decoder {
@@ -27,7 +28,7 @@ struct Decoder {
     Conv2d<Device> conv_out;
 
     Decoder(const Weights& w, const AutoencoderKLConfig& config)
-        : path(w.path()),
+        : path((check(config), w.path())),
           conv_in(w["conv_in"], {config.latent_channels, config.block_out_channels.back()}),
           mid_block(w["mid_block"], mid_block_config(config)),
           up_blocks(blocks(w["up_blocks"], config)),

@@ -4,6 +4,7 @@
 #include "latent/ops/concat.hpp"
 #include "latent/tensor/random.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

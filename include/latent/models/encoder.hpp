@@ -17,6 +17,7 @@ namespace latent {
 /// lowest one, and a norm, SiLU and convolution.
 ///   x [N, in_channels, H, W]  ->  [N, 2 latent_channels, H / f, W / f], f = config.factor();
 ///   a side that is no multiple of f loses its rest
+/// Throws Error for a config that makes no network (autoencoder_kl_config.hpp).
 /// Parity: diffusers Encoder(double_z=True); its last activation is SiLU whatever act_fn says.
 template <class Device>
 struct Encoder {
@@ -28,7 +29,7 @@ struct Encoder {
     Conv2d<Device> conv_out;
 
     Encoder(const Weights& w, const AutoencoderKLConfig& config)
-        : path(w.path()),
+        : path((check(config), w.path())),
           conv_in(w["conv_in"], {config.in_channels, config.block_out_channels.front()}),
           down_blocks(blocks(w["down_blocks"], config)),
           mid_block(w["mid_block"], mid_block_config(config)),

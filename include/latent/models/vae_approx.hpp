@@ -11,7 +11,7 @@ namespace latent {
 
 /// A picture of latents from eight small convolutions: blurred, a quarter of the image's sides,
 /// and some thousand times cheaper than the decoder it stands for.
-///   z [N, 4, h, w], scaled as the U-Net sees them  ->  [N, 3, 2 h, 2 w], about [-1, 1]
+///   z [N, 4, h, w], scaled as the UNet sees them  ->  [N, 3, 2 h, 2 w], about [-1, 1]
 /// Each latent becomes 2 x 2 equal ones, 11 zeros are put on every side, and the convolutions,
 /// which pad nothing themselves, take them away again: 2 (11) = 6 + 4 + 6 times 2. A LeakyReLU
 /// of slope 0.1 follows each of them, the last one, too.

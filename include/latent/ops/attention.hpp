@@ -138,7 +138,7 @@ struct BlockedAttention {
                 const auto before = largest[l];
                 largest[l] = std::max(before, row.maxCoeff());
                 // Zero, or NaN where a score is not finite: Eigen's exp would hide that.
-                const auto broken = row.sum() * S{0};
+                const auto broken = (row * S{0}).sum();
                 row = ((row - largest[l]) * scale).exp();
                 const auto shrink = std::exp((before - largest[l]) * scale);
                 total[l] = total[l] * shrink + row.sum() + broken;

@@ -70,9 +70,17 @@ template <class S>
 [[nodiscard]] std::array<double, 2> moments(const S* x, std::int64_t count) {
     const auto size = static_cast<double>(count);
     const auto center = static_cast<S>(sums_around(S{0}, x, count)[0] / size);
-    const auto [sum, squares] = sums_around(center, x, count);
+    auto [sum, squares] = sums_around(center, x, count);
+    if (!std::isfinite(squares)) { // beyond 1e19 the squares leave float, if not the values
+        sum = squares = 0;
+        for (std::int64_t i = 0; i < count; ++i) {
+            const auto distance = static_cast<double>(x[i]) - static_cast<double>(center);
+            sum += distance;
+            squares += distance * distance;
+        }
+    }
     const auto shift = sum / size;
-    return {static_cast<double>(center) + shift, squares / size - shift * shift};
+    return {static_cast<double>(center) + shift, std::max(squares / size - shift * shift, 0.0)};
 }
 
 /// to = (from - center) factor + offset, for a run of values. What is left of the last vector

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace latent {
 
@@ -60,7 +62,8 @@ template <class S>
 ///   x [..., in_features], weight [out_features, in_features], bias [out_features] or empty
 ///   ->  y [..., out_features]
 /// Cut into blocks of 64 rows, so the bits do not depend on the number of threads, and those of
-/// an image [L, in_features] not on the batch that it is in.
+/// an image [L, in_features] not on the batch that it is in. (Rows without a batch are one such
+/// image.)
 /// Parity: torch.nn.functional.linear.
 template <class S>
 [[nodiscard]] Tensor<Cpu<S>> linear(const Tensor<Cpu<S>>& x, const Tensor<Cpu<S>>& weight,

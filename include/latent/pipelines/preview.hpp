@@ -15,7 +15,7 @@
 ///     preview(z, LinearPreview{})      // h x w: four numbers a pixel, times a table
 ///     preview(z, vae_approx)           // 2h x 2w: models/vae_approx.hpp
 ///     preview(z, tiny.decoder)         // 8h x 8w: models/decoder_tiny.hpp
-/// Latents are scaled, as the U-Net sees them: (raw - shift_factor) scaling_factor.
+/// Latents are scaled, as the UNet sees them: (raw - shift_factor) scaling_factor.
 /// Parity: modules/sd_samplers_common.py of stable-diffusion-webui, its modes 2, 1 and 3.
 
 namespace latent {
