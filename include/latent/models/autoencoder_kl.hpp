@@ -59,7 +59,7 @@ decode_latents(const std::optional<Conv2d<Device>>& post_quant_conv,
 ///     const auto posterior = vae.encode(image); // [N, 3, H, W] in [-1, 1]
 ///     auto z = posterior.mode();                // [N, 4, H / 8, W / 8], raw
 ///     auto unet_sees = scaled_latents(std::move(z), vae.config);
-///     auto image = vae.decode(raw_latents(std::move(unet_sees), vae.config));
+///     const auto back = vae.decode(raw_latents(std::move(unet_sees), vae.config));
 ///
 /// Members stand in torch's order of construction, which is that of its random numbers.
 template <class Device>
