@@ -19,21 +19,6 @@ namespace latent::command {
 
 namespace {
 
-void require_channels(const std::string& where, const Tensor<Device>& x, std::int64_t expected,
-                      const std::string& what, const std::string& path) {
-    if (x.dim(1) == expected) return;
-    fail(where, std::to_string(x.dim(1)) + " channels in " + to_string(x.shape()),
-         std::to_string(expected) + " " + what + " channels of " + path);
-}
-
-/// In doubles, because the factor of a forged config has no bounds.
-void require_pixels(const std::string& where, const Tensor<Device>& x, double factor) {
-    const auto area = static_cast<double>(x.dim(0)) * static_cast<double>(x.dim(2) * x.dim(3));
-    if (area * factor * factor <= static_cast<double>(max_pixels)) return;
-    fail(where, to_string(x.shape()) + ", which makes too many pixels",
-         "at most " + std::to_string(max_pixels));
-}
-
 /// What comes of an encoder's output: latents, or of an AutoencoderKL the moments.
 Encoded encoded(Tensor<Device> latents, const AutoencoderTinyConfig& config, bool,
                 const LatentOptions& options) {

@@ -75,4 +75,23 @@ void print_figures(const Reconstruction& reconstruction);
 /// Pixels that are worth trying: what an image may have, summed over a batch.
 inline constexpr std::int64_t max_pixels = std::int64_t{1} << 26;
 
+/// Throws Error unless x [N, C, H, W] has the `what` channels that `path` expects.
+inline void require_channels(const std::string& where, const Tensor<Cpu<float>>& x,
+                             std::int64_t expected, const std::string& what,
+                             const std::string& path) {
+    if (x.dim(1) == expected) return;
+    fail(where, std::to_string(x.dim(1)) + " channels in " + to_string(x.shape()),
+         std::to_string(expected) + " " + what + " channels of " + path);
+}
+
+/// Throws Error for more pixels than are worth trying, enlarged `factor` times each way. In
+/// doubles, because the factor of a forged config has no bounds.
+inline void require_pixels(const std::string& where, const Tensor<Cpu<float>>& x,
+                           double factor) {
+    const auto area = static_cast<double>(x.dim(0)) * static_cast<double>(x.dim(2) * x.dim(3));
+    if (area * factor * factor <= static_cast<double>(max_pixels)) return;
+    fail(where, to_string(x.shape()) + ", which makes too many pixels",
+         "at most " + std::to_string(max_pixels));
+}
+
 } // namespace latent::command

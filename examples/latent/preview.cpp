@@ -28,15 +28,8 @@ namespace {
 /// Refuses latents that the network does not know, and pictures too large to try.
 void require_latents(const std::string& where, const Tensor<Cpu<float>>& z,
                      std::int64_t channels, const std::string& path, double factor) {
-    if (z.dim(1) != channels) {
-        fail(where, std::to_string(z.dim(1)) + " channels in " + to_string(z.shape()),
-             std::to_string(channels) + " latent channels for " + path);
-    }
-    const auto area = static_cast<double>(z.dim(0)) * static_cast<double>(z.dim(2) * z.dim(3));
-    if (area * factor * factor > static_cast<double>(max_pixels)) {
-        fail(where, to_string(z.shape()) + ", which makes too many pixels",
-             "at most " + std::to_string(max_pixels));
-    }
+    require_channels(where, z, channels, "latent", path);
+    require_pixels(where, z, factor);
 }
 
 /// The work of a run, for its progress bar; empty where nobody would look.

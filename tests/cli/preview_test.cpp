@@ -207,7 +207,7 @@ TEST_CASE("a wrong call of preview is one line", "[cli]") {
     std::ranges::fill(five.values(), 0.0F);
     save_safetensors(folder / "five", {{"latents", five}});
     const std::string expected =
-        "got 5 channels in [1, 5, 2, 3], expected 4 latent channels for ";
+        "got 5 channels in [1, 5, 2, 3], expected 4 latent channels of ";
     folder.refuse("five", {"--method", "linear"}, 1, expected + "--method linear");
     folder.refuse("five", {"--method", "approx", "-m", approx}, 1,
                   expected + "--method approx");
