@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace latent {
@@ -29,6 +30,8 @@ struct AttentionConfig {
 /// residual_connection, as the autoencoder's blocks make it.
 template <class Device>
 struct Attention {
+    static constexpr std::string_view class_name = "Attention";
+
     std::string path;
     std::int64_t heads;
     GroupNorm<Device> group_norm;
@@ -62,11 +65,13 @@ struct Attention {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
                                          const Trace& trace = {}) const {
-        const auto [N, C, H, W] = nchw(x, path);
-        auto h = group_norm.forward(x).reshaped({N, C, H * W});
+        const auto& in = enter(trace, *this, x);
+        const auto [N, C, H, W] = nchw(in, path);
+        // As torch's hooks see them, with the pixels in one axis.
+        auto h = group_norm.forward(enter(trace, group_norm, in)).reshaped({N, C, H * W});
         trace(group_norm.path, h);
         h = to_out.forward(attend(transpose(h), trace), trace);
-        auto y = add(transpose(h).reshaped({N, C, H, W}), x);
+        auto y = add(transpose(h).reshaped({N, C, H, W}), in);
         trace(path, y);
         return y;
     }

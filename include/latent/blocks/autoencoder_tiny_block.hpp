@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace latent {
 
@@ -17,6 +18,8 @@ namespace latent {
 /// Parity: the member `pool` of Block in the taesd project (use_midblock_gn).
 template <class Device>
 struct MidblockPool {
+    static constexpr std::string_view class_name = "Sequential";
+
     std::string path;
     Conv2d<Device> conv1;
     GroupNorm<Device> norm;
@@ -39,8 +42,9 @@ struct MidblockPool {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
                                          const Trace& trace = {}) const {
-        auto h = norm_activation(norm, conv1.forward(x, trace), Activation::relu, trace);
-        auto y = conv_add_activation(conv2, h, &x, Activation::none, trace);
+        const auto& in = enter(trace, *this, x);
+        auto h = norm_activation(norm, conv1.forward(in, trace), Activation::relu, trace);
+        auto y = conv_add_activation(conv2, h, &in, Activation::none, trace);
         // As a hook on torch's `pool` sees it: before x is added.
         if constexpr (is_traced<Trace>) trace(path, conv2.forward(h));
         return y;
@@ -63,6 +67,8 @@ struct AutoencoderTinyBlockConfig {
 /// conv.4.
 template <class Device>
 struct AutoencoderTinyBlock {
+    static constexpr std::string_view class_name = "AutoencoderTinyBlock";
+
     std::string path;
     Activation act_fn;
     Conv2d<Device> conv1, conv2, conv3;
@@ -87,11 +93,12 @@ struct AutoencoderTinyBlock {
 
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(Tensor<Device> x, const Trace& trace = {}) const {
-        if (pool) x = pool->forward(x, trace);
-        auto h = conv_activation(conv1, x, act_fn, trace);
+        const auto* in = &enter(trace, *this, x);
+        if (pool) in = &(x = pool->forward(*in, trace));
+        auto h = conv_activation(conv1, *in, act_fn, trace);
         h = conv_activation(conv2, h, act_fn, trace);
-        if (skip) x = skip->forward(x, trace);
-        auto y = conv_add_activation(conv3, h, &x, Activation::relu, trace);
+        if (skip) in = &(x = skip->forward(*in, trace));
+        auto y = conv_add_activation(conv3, h, in, Activation::relu, trace);
         trace(path, y);
         return y;
     }

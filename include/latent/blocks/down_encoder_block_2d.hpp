@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct DownEncoderBlock2DConfig {
 /// AttnDownEncoderBlock2D.
 template <class Device>
 struct DownEncoderBlock2D {
+    static constexpr std::string_view class_name = "DownEncoderBlock2D";
+
     std::string path;
     std::vector<ResnetBlock2D<Device>> resnets;
     std::vector<Attention<Device>> attentions; ///< none, or as many as resnets
@@ -48,6 +51,7 @@ struct DownEncoderBlock2D {
 
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(Tensor<Device> x, const Trace& trace = {}) const {
+        (void)enter(trace, *this, x); // its layers say what they work on
         x = run_resnets(resnets, attentions, std::move(x), trace);
         if (downsampler) x = downsampler->forward(x, trace);
         trace(path, x);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace latent {
 
@@ -33,6 +34,8 @@ struct Downsample2DConfig {
 /// Key: conv. Parity: diffusers Downsample2D(use_conv=True).
 template <class Device>
 struct Downsample2D {
+    static constexpr std::string_view class_name = "Downsample2D";
+
     std::string path;
     Conv2d<Device> conv;
 
@@ -48,7 +51,7 @@ struct Downsample2D {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
                                          const Trace& trace = {}) const {
-        auto y = conv.forward(x, trace);
+        auto y = conv.forward(enter(trace, *this, x), trace);
         trace(path, y);
         return y;
     }

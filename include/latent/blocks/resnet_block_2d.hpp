@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace latent {
@@ -31,6 +32,8 @@ struct ResnetBlock2DConfig {
 /// Source: He et al. 2016, arXiv:1512.03385; parity: diffusers ResnetBlock2D.
 template <class Device>
 struct ResnetBlock2D {
+    static constexpr std::string_view class_name = "ResnetBlock2D";
+
     std::string path;
     Activation act_fn;
     GroupNorm<Device> norm1;
@@ -60,7 +63,8 @@ struct ResnetBlock2D {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
                                          const Trace& trace = {}) const {
-        return behind_conv1(x, conv1.forward(norm_activation(norm1, x, act_fn, trace), trace),
+        const auto& in = enter(trace, *this, x);
+        return behind_conv1(in, conv1.forward(norm_activation(norm1, in, act_fn, trace), trace),
                             trace);
     }
 
@@ -69,9 +73,10 @@ struct ResnetBlock2D {
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x, const Tensor<Device>& temb,
                                          const Trace& trace = {}) const {
         if (!time_emb_proj) fail(path, "a time embedding", "none", "temb_channels is 0");
-        auto h = conv1.forward(norm_activation(norm1, x, act_fn, trace), trace);
+        const auto& in = enter(trace, *this, x);
+        auto h = conv1.forward(norm_activation(norm1, in, act_fn, trace), trace);
         const auto t = time_emb_proj->forward(activation(act_fn, temb.clone()), trace);
-        return behind_conv1(x, add_per_channel(std::move(h), t), trace);
+        return behind_conv1(in, add_per_channel(std::move(h), t), trace);
     }
 
 private:

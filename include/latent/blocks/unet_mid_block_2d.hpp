@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace latent {
@@ -24,6 +25,8 @@ struct UNetMidBlock2DConfig {
 /// Keys: resnets.N, attentions.N. Parity: diffusers UNetMidBlock2D.
 template <class Device>
 struct UNetMidBlock2D {
+    static constexpr std::string_view class_name = "UNetMidBlock2D";
+
     std::string path;
     std::vector<ResnetBlock2D<Device>> resnets;
     std::vector<Attention<Device>> attentions; ///< none, or one fewer than resnets
@@ -71,6 +74,7 @@ private:
     template <class Trace, class Step>
     [[nodiscard]] Tensor<Device> run(Tensor<Device> x, const Trace& trace,
                                      const Step& step) const {
+        (void)enter(trace, *this, x); // its layers say what they work on
         x = step(resnets.front(), x);
         for (std::size_t i = 1; i < resnets.size(); ++i) {
             if (!attentions.empty()) x = attentions[i - 1].forward(x, trace);

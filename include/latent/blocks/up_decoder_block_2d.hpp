@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct UpDecoderBlock2DConfig {
 /// AttnUpDecoderBlock2D.
 template <class Device>
 struct UpDecoderBlock2D {
+    static constexpr std::string_view class_name = "UpDecoderBlock2D";
+
     std::string path;
     std::vector<ResnetBlock2D<Device>> resnets;
     std::vector<Attention<Device>> attentions; ///< none, or as many as resnets
@@ -45,6 +48,7 @@ struct UpDecoderBlock2D {
 
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(Tensor<Device> x, const Trace& trace = {}) const {
+        (void)enter(trace, *this, x); // its layers say what they work on
         x = run_resnets(resnets, attentions, std::move(x), trace);
         if (upsampler) x = upsampler->forward(x, trace);
         trace(path, x);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace latent {
 
@@ -19,6 +20,8 @@ struct Upsample2DConfig {
 /// Key: conv. Parity: diffusers Upsample2D.
 template <class Device>
 struct Upsample2D {
+    static constexpr std::string_view class_name = "Upsample2D";
+
     std::string path;
     std::optional<Conv2d<Device>> conv;
 
@@ -31,7 +34,8 @@ struct Upsample2D {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
                                          const Trace& trace = {}) const {
-        auto y = conv ? upsample_conv(2, *conv, x, trace) : upsample_nearest(x, 2);
+        const auto& in = enter(trace, *this, x);
+        auto y = conv ? upsample_conv(2, *conv, in, trace) : upsample_nearest(in, 2);
         trace(path, y);
         return y;
     }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace latent {
 
@@ -26,6 +27,8 @@ struct Conv2dConfig {
 /// Parity: torch.nn.Conv2d, its default initialisation too.
 template <class Device>
 struct Conv2d {
+    static constexpr std::string_view class_name = "Conv2d";
+
     std::string path;
     Conv2dKernel<Device> kernel;
 
@@ -35,7 +38,7 @@ struct Conv2d {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
                                          const Trace& trace = {}) const {
-        auto y = conv2d(x, kernel);
+        auto y = conv2d(enter(trace, *this, x), kernel);
         trace(path, y);
         return y;
     }
@@ -72,8 +75,9 @@ template <class Device, Observer<Device> Trace>
 conv_add_activation(const Conv2d<Device>& conv, const Tensor<Device>& x,
                     const Tensor<Device>* added, Activation act, const Trace& trace) {
     if constexpr (HasConv2dFusion<Device>) {
-        if constexpr (is_traced<Trace>) (void)conv.forward(x, trace);
-        return conv2d(x, conv.kernel, {.add = added, .activation = act});
+        const auto& in = enter(trace, conv, x);
+        if constexpr (is_traced<Trace>) trace(conv.path, conv2d(in, conv.kernel));
+        return conv2d(in, conv.kernel, {.add = added, .activation = act});
     } else {
         auto y = conv.forward(x, trace);
         return activation(act, added ? add(std::move(y), *added) : std::move(y));
@@ -96,11 +100,20 @@ template <class Device, Observer<Device> Trace>
     return conv_add_activation(conv, x, &added, Activation::none, trace);
 }
 
-/// conv(upsample_nearest(x, factor)).
+/// conv(upsample_nearest(x, factor)). The large image is made for a trace that wants to see it.
 template <class Device, Observer<Device> Trace>
 [[nodiscard]] Tensor<Device> upsample_conv(std::int64_t factor, const Conv2d<Device>& conv,
                                            const Tensor<Device>& x, const Trace& trace) {
     if constexpr (HasConv2dFusion<Device>) {
+        if constexpr (Enters<Trace, Conv2d<Device>, Device>) {
+            const auto large = upsample_nearest(x, factor);
+            const auto& in = enter(trace, conv, large);
+            if (&in != &large) {
+                auto y = conv2d(in, conv.kernel);
+                trace(conv.path, y);
+                return y;
+            }
+        }
         auto y = conv2d(x, conv.kernel, {.upsample = factor});
         trace(conv.path, y);
         return y;

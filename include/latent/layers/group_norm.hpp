@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace latent {
 
@@ -20,6 +21,8 @@ struct GroupNormConfig {
 /// Parity: torch.nn.GroupNorm.
 template <class Device>
 struct GroupNorm {
+    static constexpr std::string_view class_name = "GroupNorm";
+
     std::string path;
     GroupNormConfig config;
     Tensor<Device> weight, bias;
@@ -33,7 +36,8 @@ struct GroupNorm {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
                                          const Trace& trace = {}) const {
-        auto y = group_norm(x, weight, bias, config.num_groups, config.eps);
+        auto y =
+            group_norm(enter(trace, *this, x), weight, bias, config.num_groups, config.eps);
         trace(path, y);
         return y;
     }
@@ -47,8 +51,11 @@ template <class Device, Observer<Device> Trace>
     const auto groups = norm.config.num_groups;
     const auto eps = norm.config.eps;
     if constexpr (requires { group_norm(x, norm.weight, norm.bias, groups, eps, act); }) {
-        if constexpr (is_traced<Trace>) (void)norm.forward(x, trace);
-        return group_norm(x, norm.weight, norm.bias, groups, eps, act);
+        const auto& in = enter(trace, norm, x);
+        if constexpr (is_traced<Trace>) {
+            trace(norm.path, group_norm(in, norm.weight, norm.bias, groups, eps));
+        }
+        return group_norm(in, norm.weight, norm.bias, groups, eps, act);
     } else {
         return activation(act, norm.forward(x, trace));
     }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace latent {
@@ -22,6 +23,8 @@ struct LinearConfig {
 /// Parity: torch.nn.Linear, its default initialisation too.
 template <class Device>
 struct Linear {
+    static constexpr std::string_view class_name = "Linear";
+
     std::string path;
     Tensor<Device> weight, bias;
 
@@ -44,7 +47,7 @@ struct Linear {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
                                          const Trace& trace = {}) const {
-        auto y = linear(x, weight, bias);
+        auto y = linear(enter(trace, *this, x), weight, bias);
         trace(path, y);
         return y;
     }

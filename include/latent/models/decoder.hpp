@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,8 @@ namespace latent {
 /// Parity: diffusers Decoder; its last activation is SiLU whatever act_fn says.
 template <class Device>
 struct Decoder {
+    static constexpr std::string_view class_name = "Decoder";
+
     std::string path;
     Conv2d<Device> conv_in;
     UNetMidBlock2D<Device> mid_block;
@@ -39,7 +42,7 @@ struct Decoder {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& z,
                                          const Trace& trace = {}) const {
-        auto h = conv_in.forward(z, trace);
+        auto h = conv_in.forward(enter(trace, *this, z), trace);
         h = mid_block.forward(std::move(h), trace);
         for (const auto& block : up_blocks) h = block.forward(std::move(h), trace);
         h = norm_activation(conv_norm_out, h, Activation::silu, trace);

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace latent {
@@ -22,6 +23,8 @@ namespace latent {
 /// Parity: diffusers DecoderTiny.
 template <class Device>
 struct DecoderTiny {
+    static constexpr std::string_view class_name = "DecoderTiny";
+
     struct Stage {
         std::vector<AutoencoderTinyBlock<Device>> blocks;
         std::optional<Conv2d<Device>> up;
@@ -69,7 +72,7 @@ struct DecoderTiny {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& z,
                                          const Trace& trace = {}) const {
-        auto h = scale(tanh(scaled(z, 1.0 / 3)), 3);
+        auto h = scale(tanh(scaled(enter(trace, *this, z), 1.0 / 3)), 3);
         h = conv_activation(conv_in, h, act_fn, trace);
         for (const auto& stage : stages) {
             for (const auto& block : stage.blocks) h = block.forward(std::move(h), trace);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,8 @@ namespace latent {
 /// Parity: diffusers Encoder(double_z=True); its last activation is SiLU whatever act_fn says.
 template <class Device>
 struct Encoder {
+    static constexpr std::string_view class_name = "Encoder";
+
     std::string path;
     Conv2d<Device> conv_in;
     std::vector<DownEncoderBlock2D<Device>> down_blocks;
@@ -41,7 +44,7 @@ struct Encoder {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
                                          const Trace& trace = {}) const {
-        auto h = conv_in.forward(x, trace);
+        auto h = conv_in.forward(enter(trace, *this, x), trace);
         for (const auto& block : down_blocks) h = block.forward(std::move(h), trace);
         h = mid_block.forward(std::move(h), trace);
         h = norm_activation(conv_norm_out, h, Activation::silu, trace);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace latent {
@@ -20,6 +21,8 @@ namespace latent {
 /// Parity: diffusers EncoderTiny.
 template <class Device>
 struct EncoderTiny {
+    static constexpr std::string_view class_name = "EncoderTiny";
+
     struct Stage {
         std::optional<Conv2d<Device>> down;
         std::vector<AutoencoderTinyBlock<Device>> blocks;
@@ -69,7 +72,7 @@ struct EncoderTiny {
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
                                          const Trace& trace = {}) const {
         // The network was trained on [0, 1].
-        auto h = scaled(x, 0.5, 0.5);
+        auto h = scaled(enter(trace, *this, x), 0.5, 0.5);
         for (const auto& conv : stem) h = conv_activation(conv, h, Activation::relu, trace);
         if (conv_in) h = conv_in->forward(h, trace);
         for (const auto& stage : stages) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace latent {
@@ -20,6 +21,8 @@ namespace latent {
 /// Stable Diffusion 1 and 2 and for SDXL alike.
 template <class Device>
 struct VAEApprox {
+    static constexpr std::string_view class_name = "VAEApprox";
+
     std::string path;
     Conv2d<Device> conv1, conv2, conv3, conv4, conv5, conv6, conv7, conv8;
 
@@ -42,7 +45,7 @@ struct VAEApprox {
             fail("VAEApprox", to_string(z.shape()), "latents [N, 4, h, w]",
                  "such networks are made for Stable Diffusion 1, 2 and XL");
         }
-        auto h = leaky_relu(upsample_conv(2, conv1, z, trace), slope);
+        auto h = leaky_relu(upsample_conv(2, conv1, enter(trace, *this, z), trace), slope);
         for (const auto* conv : {&conv2, &conv3, &conv4, &conv5, &conv6, &conv7, &conv8}) {
             h = leaky_relu(conv->forward(h, trace), slope);
         }
