@@ -51,3 +51,11 @@
 #include "latent/io/stb.hpp"         // the decoder underneath
 #include "latent/io/jpeg_tables.hpp" // whether a JPEG's tables fit the room of a decoder
 #include "latent/io/image.hpp"       // PNG and JPEG in, PNG out
+
+// 5. What networks did, in files (latent/parity.hpp compares it).
+#include "latent/io/recording_metadata.hpp" // what a recording says about itself
+#include "latent/io/recording_files.hpp"    // recordings, written and read
+#include "latent/io/tab_separated.hpp"      // small tables of text
+#include "latent/io/name_map.hpp"           // other people's names
+#include "latent/io/raw_dump.hpp"           // numbers without a header
+#include "latent/io/dump.hpp"               // anybody's dump

@@ -21,6 +21,7 @@ import checkpoints
 import compare
 import networks
 import ops
+import parity
 import previews
 import random_autoencoders
 import tile_blending
@@ -80,6 +81,7 @@ def generate(folder, data):
         yield name, f"text of {script}", None
     yield from autoencoder_kl.parameters(folder)
     yield from random_autoencoders.stored(folder)
+    yield from parity.stored(folder)
     yield from checkpoints.stored(folder)
 
 

@@ -1,15 +1,16 @@
 # Which way includes go. Reads C++ files, prints "file:line: problem".
 #   tensor <- ops <- layers <- blocks <- models <- pipelines
-# schedulers sees tensor and ops; io sees tensor, and its joints config.hpp and load*.hpp see
-# models as well; nothing outside cuda sees cuda.
+# parity sees models; schedulers sees tensor and ops; io sees tensor, its joints config.hpp and
+# load*.hpp see models as well, and recording*.hpp, *dump.hpp and name_map.hpp see parity;
+# nothing outside cuda sees cuda.
 
 BEGIN {
     rank["tensor"] = 1; rank["ops"] = 2; rank["layers"] = 3
-    rank["blocks"] = 4; rank["models"] = 5; rank["pipelines"] = 6
+    rank["blocks"] = 4; rank["models"] = 5; rank["pipelines"] = 6; rank["parity"] = 6
 }
 
 function chapter_of(path) {
-    if (path !~ /\//) return ""      # latent.hpp, io.hpp: the umbrellas
+    if (path !~ /\//) return ""      # latent.hpp, parity.hpp, io.hpp: the umbrellas
     sub(/\/.*/, "", path)
     return path
 }
@@ -20,13 +21,16 @@ function allowed(from, to, file) {
     if (from == "schedulers") return to in rank && rank[to] <= 2
     if (from == "io" && file ~ /^io\/(config|load[a-z_]*)\.hpp$/)
         return to in rank && rank[to] <= 5
+    if (from == "io" && file ~ /^io\/(recording[a-z_]*|[a-z_]*dump|name_map)\.hpp$/)
+        return to == "tensor" || to == "parity"
     if (from == "io") return to == "tensor"
     if (from == "pipelines" && to == "schedulers") return 1
     return from in rank && to in rank && rank[to] < rank[from]
 }
 
 function umbrella_allows(file, to) {
-    if (file == "latent.hpp") return to in rank || to == "schedulers"
+    if (file == "latent.hpp") return to in rank && to != "parity" || to == "schedulers"
+    if (file == "parity.hpp") return to == "parity"
     if (file == "io.hpp") return to == "io"
     return 0
 }
