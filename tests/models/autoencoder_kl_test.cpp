@@ -127,14 +127,14 @@ TEST_CASE("encode and decode are encoder, decoder and the convolutions between",
         CHECK(decoded.good);
 
         // Every name that the whole network's trace reports, and no other.
-        Recording<Cpu<float>> seen;
+        LayerOutputs<Cpu<float>> seen;
         (void)single.encode(image, seen.trace());
         (void)single.decode(latents, seen.trace());
         auto stored = golden.outputs();
         std::erase_if(stored, [](const auto& name) { return name.starts_with("forward"); });
         CHECK(seen.names() == std::set<std::string>(stored.begin(), stored.end()));
         if (network.config.use_post_quant_conv) {
-            Recording<Cpu<double>> truth;
+            LayerOutputs<Cpu<double>> truth;
             (void)exact.decode(exact_latents, truth.trace());
             REQUIRE(truth.outputs().front().first == "post_quant_conv");
             const auto conv =
@@ -339,7 +339,7 @@ TEST_CASE("fused projections of AutoencoderKL change roundings, and can be undon
         const auto encoded = model.encode(image).parameters;
         const auto decoded = model.decode(latents);
         const auto projections = [&] {
-            Recording<Cpu<float>> seen;
+            LayerOutputs<Cpu<float>> seen;
             (void)model.encode(image, seen.trace());
             (void)model.decode(latents, seen.trace());
             const auto names = seen.names();

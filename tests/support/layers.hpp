@@ -27,7 +27,7 @@ struct ExemptLayer {
 /// Clones of what a trace reports, in order; the second call of a path is "path#2", as
 /// generate/golden.py numbers them.
 template <class Device>
-class Recording {
+class LayerOutputs {
 public:
     void keep(std::string_view path, const Tensor<Device>& x) {
         std::string name(path);
@@ -86,8 +86,8 @@ template <class Single, class Exact>
 void check_layers(const Golden& golden, const std::string& root, const Single& single,
                   const Exact& exact, const Recorder& meta) {
     INFO(golden.name() << " " << root);
-    Recording<Cpu<float>> ours;
-    Recording<Cpu<double>> truth;
+    LayerOutputs<Cpu<float>> ours;
+    LayerOutputs<Cpu<double>> truth;
     const auto result = single(ours.trace());
     CHECK(same_bits(result, single(NoTrace())));
     (void)exact(truth.trace());

@@ -105,7 +105,9 @@ template <class Device, Observer<Device> Trace>
 [[nodiscard]] Tensor<Device> upsample_conv(std::int64_t factor, const Conv2d<Device>& conv,
                                            const Tensor<Device>& x, const Trace& trace) {
     if constexpr (HasConv2dFusion<Device>) {
-        if constexpr (Enters<Trace, Conv2d<Device>, Device>) {
+        if constexpr (!is_traced<Trace>) {
+            (void)enter(trace, conv, x);
+        } else if constexpr (Enters<Trace, Conv2d<Device>, Device>) {
             const auto large = upsample_nearest(x, factor);
             const auto& in = enter(trace, conv, large);
             if (&in != &large) {
