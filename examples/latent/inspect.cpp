@@ -3,13 +3,14 @@
 
 #include "commands.hpp"
 #include "files.hpp"
+#include "model_config.hpp"
 
 #include <latent/io/checkpoint.hpp>
 #include <latent/io/config.hpp>
 #include <latent/io/image.hpp>
 #include <latent/io/json.hpp>
-#include <latent/io/load_autoencoder_tiny.hpp>
 #include <latent/io/model_files.hpp>
+#include <latent/io/model_kind.hpp>
 #include <latent/io/system.hpp>
 #include <latent/io/text.hpp>
 #include <latent/tensor/print.hpp>
@@ -27,14 +28,6 @@ namespace {
 
 std::string dump(const OrderedJson& json, int indent) {
     return json.dump(indent, ' ', false, OrderedJson::error_handler_t::replace);
-}
-
-/// Whether the bytes are JSON text. In safetensors a length stands first, of which the upper
-/// bytes are 0, as no text has them.
-bool is_json(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t\r\n");
-    return first != std::string_view::npos && text[first] == '{' &&
-           text.substr(0, 8).find('\0') == std::string_view::npos;
 }
 
 std::string with_commas(const Shape& shape) {
@@ -58,13 +51,21 @@ void inspect_image(const ImageInfo& info, bool json) {
     for (const auto& [name, value] : fields.items()) std::cout << name << ' ' << value << '\n';
 }
 
-void inspect_config(const std::filesystem::path& path) {
-    const auto [config, unknown] = load_autoencoder_tiny_config(path);
-    for (const auto& name : unknown) {
+template <class Config>
+void print_config(const std::filesystem::path& path, const ReadConfig<Config>& read,
+                  ModelKind kind) {
+    for (const auto& name : read.unknown) {
         std::cerr << display(path) << ": the field " << in_quotes(name)
                   << " has no meaning here\n";
     }
-    std::cout << dump(config_to_json(config, "AutoencoderTiny"), 2) << '\n';
+    std::cout << dump(config_to_json(read.config, to_string(kind)), 2) << '\n';
+}
+
+void inspect_config(const std::filesystem::path& path) {
+    const auto kind = config_kind(path).value_or(ModelKind::autoencoder_tiny);
+    kind == ModelKind::autoencoder_kl
+        ? print_config(path, load_autoencoder_kl_config(path), kind)
+        : print_config(path, load_autoencoder_tiny_config(path), kind);
 }
 
 void inspect_checkpoint(const Checkpoint& file, bool json) {
@@ -107,14 +108,6 @@ void inspect_tensor(const Checkpoint& file, const std::string& name) {
     narrow ? print_values<float>(file, info) : print_values<double>(file, info);
 }
 
-/// Whether a file of JSON is a sharded checkpoint's index: by its name, as
-/// model.safetensors.index.json, or by what it holds.
-bool is_index(const std::filesystem::path& path, std::string_view text) {
-    return path.extension() == ".json" &&
-           (path.filename().string().find(".index.") != std::string::npos ||
-            text.find("\"weight_map\"") != std::string_view::npos);
-}
-
 } // namespace
 
 void Inspect::add_to(CLI::App& app) {
@@ -136,8 +129,7 @@ void Inspect::run() const {
     const auto bytes = file.bytes();
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const bool image = latent::detail::is_png(bytes) || latent::detail::is_jpeg(bytes);
-    const bool config =
-        (is_json(text) || weights.extension() == ".json") && !is_index(weights, text);
+    const bool config = is_config(weights, text);
     if (tensor.empty() && image) {
         inspect_image(image_info(display(weights), bytes), json);
     } else if (tensor.empty() && config) {

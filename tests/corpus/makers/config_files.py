@@ -106,7 +106,7 @@ def make_config():
             ("num_encoder_blocks", 4, "4"), ("num_encoder_blocks", [1, 3, 3, "3"], '"3"'),
             ("num_encoder_blocks", [1, 3, 3, 3.5], "3.5"),
             ("num_encoder_blocks", [1, None, 3, 3], "null"), ("use_midblock_gn", 1, "1"),
-            ("_class_name", "AutoencoderKL", '"AutoencoderKL"'), ("_class_name", 7, "7")):
+            ("_class_name", "UNet2DModel", '"UNet2DModel"'), ("_class_name", 7, "7")):
         words = "".join(c if c.isalnum() else "_" for c in json.dumps(value)).strip("_")
         changed("types", f"{field}_{words[:20]}", field, value, shown)
     sound = json.dumps(CONFIG)
