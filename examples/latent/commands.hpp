@@ -102,6 +102,50 @@ struct Demo {
     void run() const;
 };
 
+/// latent explain -m MODEL: the architecture as a tree, and what each module costs.
+struct Explain {
+    std::string model, size = "512", side;
+    std::optional<std::int64_t> depth; ///< levels of the tree; none: all
+    bool time = false, json = false;
+    int threads = 0;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
+/// latent record IN -m MODEL -o REF: what goes into and comes out of every module.
+struct Record {
+    std::string in, key, model, side, out, dtype = "f64";
+    bool no_inputs = false, no_parameters = false;
+    int threads = 0;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
+/// latent parity REFERENCE OTHER, or REFERENCE -m MODEL: where two networks part, and why.
+struct Parity {
+    std::string reference, other, map, layout = "nchw";
+    std::string model, device = "cpu", side, input;
+    std::string json, html;
+    std::optional<double> tolerance;
+    bool isolate = false, brief = false;
+    int threads = 0;
+    bool within_tolerance = true; ///< what came of it
+
+    void add_to(CLI::App& app);
+    void run();
+};
+
+/// latent isolate LAYER REFERENCE -o OUT: what one layer is given, has and makes.
+struct Isolate {
+    std::string layer, reference, map, model, side, input, out, dtype = "f32";
+    int threads = 0;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
 /// Declares -m, --encoder and --decoder.
 void add_network_options(CLI::App& command, NetworkFiles& network);
 /// Declares --threads and --quiet.

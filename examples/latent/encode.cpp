@@ -2,6 +2,7 @@
 
 #include "files.hpp"
 #include "network.hpp"
+#include "pictures.hpp"
 
 #include <latent/io/image.hpp>
 #include <latent/pipelines/image.hpp>
@@ -23,10 +24,7 @@ namespace {
 TensorFile read_images(const std::filesystem::path& path, const std::string& key) {
     const MappedFile file(path);
     const auto bytes = file.bytes();
-    const auto end = extension(path);
-    const bool image = latent::detail::is_png(bytes) || latent::detail::is_jpeg(bytes) ||
-                       end == ".png" || end == ".jpg" || end == ".jpeg";
-    if (!image) return read_tensor(path, key, "", 3 * max_pixels);
+    if (!is_picture(path, bytes)) return read_tensor(path, key, "", 3 * max_pixels);
     const auto pixels = decode_image(display(path), bytes);
     return {display(path), image_from_rgb(pixels.pixels, pixels.width, pixels.height), {}};
 }

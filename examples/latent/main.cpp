@@ -1,6 +1,7 @@
-// The command `latent`: inspects and converts checkpoints, and sends images through an
-// autoencoder and back.
-// Exit codes: 0 done, 1 an error (one line on stderr), 2 a wrong call, 130 interrupted.
+// The command `latent`: inspects and converts checkpoints, sends images through an autoencoder
+// and back, and holds networks against each other.
+// Exit codes: 0 done, 1 an error (one line on stderr), 2 a wrong call, 3 parity: not within
+// tolerance, 130 interrupted.
 
 #include "commands.hpp"
 
@@ -94,6 +95,10 @@ int run(int argc, char* argv[]) {
     command::Preview preview;
     command::Reconstruct reconstruct;
     command::Demo demo;
+    command::Explain explain;
+    command::Record record;
+    command::Parity parity;
+    command::Isolate isolate;
 
     CLI::App app("Latent: images through an autoencoder, and back.", "latent");
     app.require_subcommand(1);
@@ -104,6 +109,10 @@ int run(int argc, char* argv[]) {
     preview.add_to(app);
     reconstruct.add_to(app);
     demo.add_to(app);
+    explain.add_to(app);
+    record.add_to(app);
+    parity.add_to(app);
+    isolate.add_to(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -115,7 +124,7 @@ int run(int argc, char* argv[]) {
         return complain(text + "; see latent --help", 2);
     }
     if (!std::cout.flush()) latent::fail("stdout", "a failed write", "an output that takes it");
-    return 0;
+    return parity.within_tolerance ? 0 : 3;
 }
 
 } // namespace

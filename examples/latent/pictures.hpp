@@ -5,12 +5,22 @@
 #include <latent/io/image.hpp>
 #include <latent/io/text.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
+#include <span>
 #include <string>
 
 namespace latent::command {
+
+/// Whether a file is taken for an image: by its first bytes, or by its name.
+[[nodiscard]] inline bool is_picture(const std::filesystem::path& path,
+                                     std::span<const std::byte> bytes) {
+    const auto end = extension(path);
+    return latent::detail::is_png(bytes) || latent::detail::is_jpeg(bytes) || end == ".png" ||
+           end == ".jpg" || end == ".jpeg";
+}
 
 /// Writes photo.png for one image, photo-0.png, photo-1.png, ... for several, told on stderr
 /// unless `quiet`. picture(n) is what write_png() is given of image n.

@@ -58,7 +58,7 @@ TEST_CASE("the fused steps around a Conv2d have the bits of its composition", "[
     const auto x = uniform(random, {1, 6, 7, 9});
     const auto skip = uniform(random, {1, 6, 7, 9});
     for (const auto act : {Activation::none, Activation::relu, Activation::silu}) {
-        Recording<Cpu<float>> seen;
+        LayerOutputs<Cpu<float>> seen;
         const auto plain = conv_activation(conv, x, act, NoTrace());
         CHECK(same_bits(plain, activation(act, conv.forward(x))));
         CHECK(same_bits(plain, conv_activation(conv, x, act, seen.trace())));

@@ -34,7 +34,7 @@ TEST_CASE("GroupNorm is torch.nn.GroupNorm", "[layers]") {
         CHECK(meta.forward(Tensor<Meta>(shape)).shape() == shape);
 
         for (const auto act : {Activation::relu, Activation::silu}) {
-            Recording<Cpu<float>> seen;
+            LayerOutputs<Cpu<float>> seen;
             const auto fused = norm_activation(single, x, act, seen.trace());
             CHECK(same_bits(fused, activation(act, single.forward(x))));
             CHECK(same_bits(fused, norm_activation(single, x, act, NoTrace())));
