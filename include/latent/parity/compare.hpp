@@ -43,7 +43,8 @@ namespace detail {
     return 0.2;
 }
 
-/// The coarsest numbers that hold the values: a half-precision network may be dumped as float32.
+/// The coarsest numbers that hold the values: a half-precision network may be dumped as
+/// float32.
 [[nodiscard]] inline Precision effective_precision(const Exact& values, Precision stored) {
     if (stored != Precision::f64 && stored != Precision::f32) return stored;
     bool in_bf16 = true, in_f16 = true, in_f32 = true;

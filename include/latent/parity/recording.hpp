@@ -95,8 +95,8 @@ struct Recording {
     std::string where = "recording";                ///< begins an Error
     std::vector<std::string> order = {};            ///< the outputs as they were made
     std::map<std::string, ModuleInfo> modules = {}; ///< by path; a dump may say nothing
-    /// Inputs that have the bits of something made before, and are not stored again: the input's
-    /// name, and whose bits it has.
+    /// Inputs that have the bits of something made before, and are not stored again: the
+    /// input's name, and whose bits it has.
     std::map<std::string, std::string> aliases = {};
     std::vector<std::string> not_stored = {};         ///< what no tensor can hold, in words
     std::map<std::string, std::string> metadata = {}; ///< versions, for one

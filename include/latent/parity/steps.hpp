@@ -21,8 +21,8 @@
 #include <utility>
 #include <vector>
 
-/// The steps that a network's values are made by, as data: so that they can be computed again on
-/// other values, and with one thing about them changed.
+/// The steps that a network's values are made by, as data: so that they can be computed again
+/// on other values, and with one thing about them changed.
 
 namespace latent {
 
