@@ -122,7 +122,10 @@ void Parity::add_to(CLI::App& app) {
         ->add_option("--tolerance", tolerance,
                      "The relative L2 up to which a row is good (default: what rounding in the "
                      "row's dtype does)")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(0.0, 1e6))
+        ->check([](const std::string& text) {
+            return text.find_first_of("nN") == std::string::npos ? "" : "no number: " + text;
+        });
     command->add_option("--json", json,
                         "Write all of it as JSON; - for stdout, without a table");
     command->add_option("--html", html, "Write one page that needs nothing else");

@@ -13,13 +13,14 @@
 #include "latent/parity/layout.hpp"      // images in other people's order of axes
 
 // 2. How its values are made of one another.
-#include "latent/parity/steps.hpp"    // the steps, as data
-#include "latent/parity/samples.hpp"  // tensors at a few places
-#include "latent/parity/graph.hpp"    // all steps of a network
-#include "latent/parity/moves.hpp"    // pixels at other places
-#include "latent/parity/learn.hpp"    // found out from a recording
-#include "latent/parity/replay.hpp"   // computed again on somebody else's values
-#include "latent/parity/rounding.hpp" // what is nobody's mistake
+#include "latent/parity/steps.hpp"     // the steps, as data
+#include "latent/parity/samples.hpp"   // tensors at a few places
+#include "latent/parity/graph.hpp"     // all steps of a network
+#include "latent/parity/moves.hpp"     // pixels at other places
+#include "latent/parity/learn.hpp"     // found out from a recording
+#include "latent/parity/replay.hpp"    // computed again on somebody else's values
+#include "latent/parity/precision.hpp" // the numbers that a network works in
+#include "latent/parity/rounding.hpp"  // what is nobody's mistake
 
 // 3. What goes wrong.
 #include "latent/parity/hypothesis.hpp"           // a mistake, as an edit of a step

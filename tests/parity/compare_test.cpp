@@ -278,3 +278,112 @@ TEST_CASE("compare: a tolerance of the caller's own, and isolated modules") {
                each.cells[0].verdict == Verdict::same));
     }
 }
+
+TEST_CASE("compare: recorded inputs hide no wrong input of the run") {
+    const SmallDecoder small;
+    const auto reference = small.reference();
+    const auto network = small.make<Cpu<float>>();
+    const auto recorded = [&](const Tensor<Cpu<float>>& z) {
+        const RecordTrace<Cpu<float>> record;
+        (void)network.forward(z, record);
+        return record.finish();
+    };
+    const auto [row, cause] =
+        found(compared(reference, recorded(scaled(small.latents, 0.18215))));
+    CHECK(row == "post_quant_conv");
+    CHECK(cause.detail == "its input times 0.18215");
+    const auto other = found(
+        compared(reference, recorded(Generator(9).randn<Cpu<float>>(small.latents.shape()))));
+    CHECK(other.first == "post_quant_conv");
+    CHECK(other.second.name == "unknown");
+    CHECK(other.second.detail == "it was given another input than the reference");
+}
+
+TEST_CASE("compare: isolated modules, and what is handed to them") {
+    const SmallDecoder small;
+    // A recording of a network with a mistake between its layers.
+    for (const auto& [title, at, cause, plant] : mistakes()) {
+        if (title != "heads" && title != "no activation") continue;
+        INFO(title);
+        auto wrong = small.make<Cpu<float>>();
+        plant(wrong);
+        const RecordTrace<Cpu<float>> record;
+        (void)wrong.forward(small.latents, record);
+        const auto recorded = record.finish();
+
+        Tensor<Cpu<double>> z(small.latents.shape());
+        std::ranges::copy(small.latents.values(), z.data());
+        const auto network = small.make<Cpu<double>>();
+        const RecordTrace<Cpu<double>> ours;
+        const IsolateTrace<Cpu<double>, RecordTrace<Cpu<double>>> isolate(recorded, ours);
+        (void)network.forward(z, isolate);
+        const auto comparison =
+            compared(ours.finish(), recorded, Layout::nchw, {.isolated = true});
+        CHECK_FALSE(comparison.within_tolerance());
+        CHECK(found(comparison).first == at);
+        if (title == "no activation") CHECK(found(comparison).second.name == cause);
+    }
+}
+
+TEST_CASE("compare: one latent, where tokens and pixels have the same count") {
+    SmallDecoder small;
+    small.latents = Generator(2).randn<Cpu<float>>({1, 4, 1, 1});
+    CHECK(compared(small.reference(), dump(small.make<Cpu<float>>(), small.latents))
+              .within_tolerance());
+    // As many tokens as channels.
+    small.latents = Generator(2).randn<Cpu<float>>({1, 4, 4, 8});
+    CHECK(compared(small.reference(), dump(small.make<Cpu<float>>(), small.latents))
+              .within_tolerance());
+}
+
+TEST_CASE("compare: a coarser reference is no mistake of the finer side") {
+    const SmallDecoder small;
+    const auto whole = dump(small.make<Cpu<float>>(), small.latents);
+    const auto truth = small.reference();
+    for (const auto dtype : {DType::F16, DType::BF16}) {
+        // With its inputs, classes and parameters, all of them rounded.
+        Recording coarse;
+        coarse.order = truth.order;
+        coarse.modules = truth.modules;
+        coarse.aliases = truth.aliases;
+        auto store = std::make_unique<MemoryStore>();
+        for (const auto& name : truth.tensors->names()) {
+            store->add(name, stored_as(truth.read(name), dtype));
+        }
+        coarse.tensors = std::move(store);
+        const auto comparison = compared(coarse, whole);
+        INFO(found(comparison).first << " " << found(comparison).second.detail);
+        CHECK(comparison.within_tolerance());
+    }
+    CHECK(compared(whole, truth).within_tolerance());
+}
+
+TEST_CASE("compare: nothing that agrees is no agreement") {
+    const SmallDecoder small;
+    const auto reference = dump(small.make<Cpu<float>>(), small.latents);
+    CHECK_FALSE(compared(reference, Recording{.tensors = std::make_unique<MemoryStore>()})
+                    .within_tolerance());
+    const auto broken = changed_dump(reference, [](const std::string&, Exact x) {
+        x.data()[0] = std::numeric_limits<double>::quiet_NaN();
+        return std::optional(std::move(x));
+    });
+    const auto comparison = compared(broken, broken);
+    CHECK_FALSE(comparison.within_tolerance());
+    CHECK(comparison.rows[0].cells[0].remark == "1 values are no finite numbers on both sides");
+}
+
+TEST_CASE("compare: a factor and a shift of an output, and none of nothing") {
+    const SmallDecoder small;
+    const auto reference = small.reference();
+    const auto whole = dump(small.make<Cpu<float>>(), small.latents);
+    const auto with = [&](double factor, double offset) {
+        const auto subject = changed_dump(whole, [&](const std::string& name, Exact x) {
+            const bool end = name == "decoder" || name == "decoder.conv_out";
+            return std::optional(end ? scale(std::move(x), factor, offset) : std::move(x));
+        });
+        return found(compared(reference, subject));
+    };
+    CHECK(with(0.5, 0.5).first == "decoder.conv_out");
+    CHECK(with(0.5, 0.5).second.detail == "its output times 0.5 plus 0.5");
+    CHECK(with(0, 0).second.name == "unknown");
+}

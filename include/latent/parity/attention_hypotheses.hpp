@@ -22,8 +22,8 @@ inline void suspect_heads(const Suspect& suspect, Hypotheses& found) {
     for (const auto heads : divisors(channels)) {
         if (heads == step.heads) continue;
         for (const double scale : {usual(heads), step.factor}) {
-            found.push_back({{"head count", std::to_string(heads) + " heads where " +
-                                                std::to_string(step.heads) + " are right"},
+            found.push_back({{"head count", std::to_string(heads) + " where " +
+                                                std::to_string(step.heads) + " is right"},
                              changed(suspect, [&](Step& other) {
                                  other.heads = heads;
                                  other.factor = scale;

@@ -3,6 +3,8 @@
 #include "latent/parity/comparison.hpp"
 #include "latent/parity/diagnose.hpp"
 #include "latent/parity/learn.hpp"
+#include "latent/parity/parameters.hpp"
+#include "latent/parity/precision.hpp"
 #include "latent/parity/replay.hpp"
 #include "latent/parity/rounding.hpp"
 
@@ -27,74 +29,6 @@ namespace latent {
 
 namespace detail {
 
-/// The relative L2 error that a whole network may have by rounding.
-[[nodiscard]] constexpr double usual_tolerance(Precision precision) {
-    switch (precision) {
-    case Precision::f64:
-        return 1e-9;
-    case Precision::f32:
-        return 1e-4;
-    case Precision::f16:
-        return 3e-2;
-    case Precision::bf16:
-    case Precision::other:
-        break;
-    }
-    return 0.2;
-}
-
-/// The coarsest numbers that hold the values: a half-precision network may be dumped as
-/// float32.
-[[nodiscard]] inline Precision effective_precision(const Exact& values, Precision stored) {
-    if (stored != Precision::f64 && stored != Precision::f32) return stored;
-    bool in_bf16 = true, in_f16 = true, in_f32 = true;
-    std::int64_t telling = 0;
-    for (const auto place : sample_places(values.numel(), 4096)) {
-        const auto value = values.data()[place];
-        if (value == 0 || !std::isfinite(value)) continue;
-        ++telling;
-        int exponent = 0;
-        const auto digits = std::frexp(value, &exponent);
-        const auto fits = [&](int bits) {
-            const auto scaled = std::ldexp(digits, bits);
-            return scaled == std::trunc(scaled);
-        };
-        in_bf16 = in_bf16 && fits(8);
-        in_f16 = in_f16 && (fits(11) || exponent < -13) && exponent <= 16;
-        in_f32 = in_f32 && fits(24);
-    }
-    if (telling < 16) return stored;
-    if (in_bf16) return Precision::bf16;
-    if (in_f16) return Precision::f16;
-    return in_f32 ? Precision::f32 : stored;
-}
-
-/// The parameters of a recording, kept in double until they are many.
-class ParameterCache {
-public:
-    explicit ParameterCache(const Recording& recording) : recording_(&recording) {}
-
-    const Exact* find(const std::string& name) {
-        const auto stored = "parameter:" + name;
-        if (const auto found = kept_.find(name); found != kept_.end()) return &found->second;
-        if (!recording_->has(stored)) return nullptr;
-        auto value = recording_->read(stored);
-        bytes_ += value.numel() * std::int64_t{sizeof(double)};
-        return &kept_.insert_or_assign(name, std::move(value)).first->second;
-    }
-    /// Lets them go, when nobody looks at one.
-    void trim() {
-        if (bytes_ < std::int64_t{1} << 28) return;
-        kept_.clear();
-        bytes_ = 0;
-    }
-
-private:
-    const Recording* recording_;
-    std::map<std::string, Exact> kept_;
-    std::int64_t bytes_ = 0;
-};
-
 /// One subject on its way through the rows.
 class SubjectComparer {
 public:
@@ -109,7 +43,9 @@ public:
                   options.isolated ? Subject{subject.title, &reference} : subject) {
         result.title = subject.title;
         result.extra = extra();
-        model_precision_ = model_precision();
+        model_precision_ = coarser(
+            model_precision(*subject_->recording, reference.order),
+            options.isolated ? Precision::f64 : model_precision(reference, reference.order));
     }
 
     /// The cell of an output; `right` is the reference's value.
@@ -127,16 +63,23 @@ public:
         if (!values) return cell;
         cell.statistics = statistics(right, *values, cell.precision);
         const auto precision =
-            std::max({model_precision_, effective_precision(*values, cell.precision)},
-                     [](auto a, auto b) { return unit_roundoff(a) < unit_roundoff(b); });
+            coarser(coarser(model_precision_, effective_precision(*values, cell.precision)),
+                    effective_precision(right, reference_->precision(name)));
         cell.tolerance = options_->tolerance.value_or(usual_tolerance(precision));
         judge(name, row, right, *values, unit_roundoff(precision), cell);
+        if (cell.statistics.odd_in_both > 0) {
+            cell.remark = std::to_string(cell.statistics.odd_in_both) +
+                          " values are no finite numbers on both sides";
+            result.within_tolerance = false;
+        }
+        compared_ = true;
         return cell;
     }
 
     /// Once all rows are there: roundings that add up beyond the tolerance, while each step is
     /// right, are a divergence, too.
     void finish(std::vector<ComparisonRow>& rows, std::size_t subject) {
+        if (!compared_) result.within_tolerance = false;
         if (result.within_tolerance || result.first) return;
         for (std::size_t row = 0; row < rows.size(); ++row) {
             auto& cell = rows[row].cells[subject];
@@ -188,12 +131,15 @@ private:
                 // Alone, a block still works on what its own layers gave.
                 const auto rounded = options_->isolated ? replay_.made_of(name) : *region;
                 cell.own_tolerance = rounding(replay_, rounded, *expected, kept, unit);
-                errs = !(*cell.own_error <= cell.own_tolerance);
+                errs = !(*cell.own_error <=
+                         std::max(cell.own_tolerance, options_->tolerance.value_or(0)));
             } else {
                 errs = false;
             }
         }
-        if (same) {
+        const auto handed = options_->isolated ? handed_on(name, cell) : std::nullopt;
+        if (handed) errs = true;
+        if (same && !handed) {
             cell.verdict = Verdict::same;
         } else if (!errs) {
             cell.verdict = good ? Verdict::within : Verdict::inherits;
@@ -202,7 +148,9 @@ private:
         } else {
             cell.verdict = Verdict::first;
             result.first = row;
-            result.cause = cause(name, region, expected ? *expected : right, values, cell);
+            result.cause =
+                handed ? *handed
+                       : cause(name, region, expected ? *expected : right, values, cell);
         }
         if (!good || errs) result.within_tolerance = false;
     }
@@ -213,9 +161,60 @@ private:
         if (region) {
             const bool half =
                 model_precision_ == Precision::f16 || cell.precision == Precision::f16;
-            return diagnose(replay_, *region, expected, values, cell.own_tolerance, half);
+            auto found = diagnose(replay_, *region, expected, values, cell.own_tolerance, half);
+            if (found.name == "unknown" && has_other_input(*region)) {
+                found.detail = "it was given another input than the reference";
+            }
+            return found;
         }
-        return diagnose(*reference_, name, expected, values);
+        auto found = diagnose(*reference_, name, expected, values);
+        if (found.name == "unknown" && replay_.graph().step(name) != nullptr) {
+            found.detail = "too much is missing between it and what is dumped before it";
+        } else if (found.name == "unknown") {
+            found.detail = "the reference does not tell how this value is made";
+        }
+        return found;
+    }
+
+    /// Whether the subject recorded an input of the whole run that is not the reference's.
+    [[nodiscard]] bool has_other_input(const Region& region) const {
+        for (const auto& node : region) {
+            for (const auto& name : replay_.graph().step(node)->sources) {
+                if (!replay_.graph().is_root.contains(name)) continue;
+                const auto& recording = *subject_->recording;
+                if (!recording.has(name)) continue;
+                auto theirs =
+                    arranged(recording.read(name), reference_->shape(name), subject_->layout);
+                const auto error =
+                    theirs ? relative_error(reference_->read(name).values(), theirs->values())
+                           : 1.0;
+                if (error > 0.01) return true;
+            }
+        }
+        return false;
+    }
+
+    /// Alone, each module is right; what the network hands to it may not be. The cause, where
+    /// the subject's is not what the reference would hand on.
+    [[nodiscard]] std::optional<Cause> handed_on(const std::string& name, Cell& cell) const {
+        const auto& recording = *subject_->recording;
+        const auto given = name + ":given";
+        if (!reference_->has(given)) return std::nullopt;
+        const auto theirs = recording.has(given) ? given : name + ":input";
+        if (!recording.has(theirs)) return std::nullopt;
+        const auto right = reference_->read(given);
+        const auto got = arranged(recording.read(theirs), right.shape(), subject_->layout,
+                                  has_channels_first(*reference_, name));
+        if (!got) return std::nullopt; // zeros around it, which PyTorch puts there before
+        const auto error = relative_error(right.values(), got->values());
+        // A step or two, whose roundings attention may enlarge.
+        const auto room = 0.1 * usual_tolerance(model_precision_);
+        if (error <= std::max(room, options_->tolerance.value_or(0))) return std::nullopt;
+        cell.own_error = std::max(cell.own_error.value_or(0), error);
+        cell.remark = "its input is not what should be handed to it";
+        auto found = diagnose(*reference_, given, right, *got);
+        found.detail += found.name == "unknown" ? "; its input is wrong" : " (its input)";
+        return found;
     }
 
     [[nodiscard]] std::vector<std::string> extra() const {
@@ -226,29 +225,12 @@ private:
         return names;
     }
 
-    /// What most of the subject's outputs are stored in.
-    [[nodiscard]] Precision model_precision() const {
-        std::vector<double> units;
-        std::map<double, Precision> by_unit;
-        for (const auto& name : reference_->order) {
-            if (!subject_->recording->has(name)) continue;
-            const auto stored = subject_->recording->precision(name);
-            if (stored == Precision::other) continue;
-            const auto precision = effective_precision(subject_->recording->read(name), stored);
-            units.push_back(unit_roundoff(precision));
-            by_unit[units.back()] = precision;
-        }
-        if (units.empty()) return Precision::f32;
-        const auto middle = units.begin() + std::ssize(units) / 2;
-        std::ranges::nth_element(units, middle);
-        return by_unit[*middle];
-    }
-
     const Recording* reference_;
     const Subject* subject_;
     const CompareOptions* options_;
     Replay replay_;
     Precision model_precision_ = Precision::f32;
+    bool compared_ = false;
 };
 
 } // namespace detail
@@ -262,7 +244,7 @@ private:
                                         std::span<const Subject> subjects,
                                         const CompareOptions& options = {}) {
     const RunScope run;
-    detail::ParameterCache cache(reference);
+    ParameterCache cache(reference);
     const Parameters parameters = [&](const std::string& name) { return cache.find(name); };
     const auto graph = Learner(reference, parameters).learn();
     Comparison comparison{.reference = reference.where, .rows = {}, .subjects = {}};

@@ -46,7 +46,8 @@ inline constexpr double largest_half = 65504;
 /// Whether values were too large for half precision: infinite, or cut, where the right ones
 /// are beyond 65504.
 [[nodiscard]] inline bool is_overflow(const Statistics& s) {
-    if (s.reference_max <= largest_half) return false;
+    constexpr double largest_single = 3e38; // beyond, float32 overflows as well
+    if (s.reference_max <= largest_half || s.reference_max > largest_single) return false;
     if (!s.finite()) return s.value_max <= largest_half;
     return std::abs(s.value_max - largest_half) <= 32;
 }
@@ -63,12 +64,7 @@ inline constexpr double largest_half = 65504;
         const auto y = step.op == Step::Op::group_norm
                            ? x.clone()
                            : replay.source(step.sources[1], region, {}, kept);
-        const auto size = [](const Exact& t) {
-            double most = 0;
-            for (const auto value : t.values()) most = std::max(most, std::abs(value));
-            return most;
-        };
-        largest = std::max(largest, size(x) * size(y));
+        largest = std::max(largest, largest_size(x) * largest_size(y));
     }
     return largest;
 }
@@ -78,10 +74,10 @@ inline constexpr double largest_half = 65504;
                                                  const std::map<std::string, Exact>& kept) {
     Hypotheses found;
     if (suspect.step->sources.empty()) return found;
-    const auto input =
-        suspect.replay->source(suspect.step->sources.front(), *suspect.region, {}, kept)
-            .shape();
-    suspect_layer(suspect, input, found);
+    const auto x =
+        suspect.replay->source(suspect.step->sources.front(), *suspect.region, {}, kept);
+    const auto& input = x.shape();
+    suspect_layer(suspect, x, found);
     suspect_attention(suspect, found);
     suspect_activation(suspect, input, found);
     suspect_upsampling(suspect, input, found);
@@ -162,7 +158,7 @@ inline constexpr double largest_half = 65504;
         return {"half overflow", "up to " + detail::figure(all.reference_max) +
                                      " where half precision ends at 65504"};
     }
-    const Cause unknown{"unknown", "the reference does not tell how this value is made"};
+    const Cause unknown{"unknown", "nothing can be seen from the two values alone"};
     if (!all.finite() || all.relative_l2 == 0) return unknown;
     const auto enough = std::min(0.01 * all.relative_l2, 1e-3);
     const auto is = [&](const Exact& a, const Exact& b) {
@@ -182,7 +178,7 @@ inline constexpr double largest_half = 65504;
     }
     const auto factor =
         detail::dot(right.values(), got.values()) / detail::dot(right.values(), right.values());
-    if (is(scaled(right, factor), got)) {
+    if (factor >= 1e-3 && is(scaled(right, factor), got)) {
         return {"scaling factor", "times " + detail::figure(factor)};
     }
     for (const auto& other : reference.order) {

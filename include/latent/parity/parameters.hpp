@@ -5,6 +5,7 @@
 #include "latent/tensor/error.hpp"
 #include "latent/tensor/weights.hpp"
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -66,5 +67,31 @@ inline void add_parameters(Recording& recording, std::unique_ptr<WeightSource> s
     recording.tensors = std::make_unique<ParameterStore>(
         std::move(recording.tensors), std::move(source), requests, precision);
 }
+
+/// The parameters of a recording, kept in double until they are many.
+class ParameterCache {
+public:
+    explicit ParameterCache(const Recording& recording) : recording_(&recording) {}
+
+    const Tensor<Cpu<double>>* find(const std::string& name) {
+        const auto stored = "parameter:" + name;
+        if (const auto found = kept_.find(name); found != kept_.end()) return &found->second;
+        if (!recording_->has(stored)) return nullptr;
+        auto value = recording_->read(stored);
+        bytes_ += value.numel() * std::int64_t{sizeof(double)};
+        return &kept_.insert_or_assign(name, std::move(value)).first->second;
+    }
+    /// Lets them go, when nobody looks at one.
+    void trim() {
+        if (bytes_ < std::int64_t{1} << 28) return;
+        kept_.clear();
+        bytes_ = 0;
+    }
+
+private:
+    const Recording* recording_;
+    std::map<std::string, Tensor<Cpu<double>>> kept_;
+    std::int64_t bytes_ = 0;
+};
 
 } // namespace latent

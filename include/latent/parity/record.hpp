@@ -33,6 +33,12 @@ public:
         return x;
     }
 
+    /// Keeps what a module was handed, where it works on something else.
+    template <class Module>
+    void given(const Module& module, const Tensor<Device>& x) const {
+        if (keep_inputs_) keep({module.path, entered_[module.path], ":given"}, x);
+    }
+
     void operator()(std::string_view path, const Tensor<Device>& y) const {
         const std::string place(path);
         const auto call = left_[place]++;
@@ -106,7 +112,8 @@ private:
 };
 
 /// A trace that gives each module the input that was recorded of its own, so that each is held
-/// against the recording alone, and nothing is handed on. `seen` is told of the outputs.
+/// against the recording alone, and nothing is handed on. `seen` is told of the outputs, and
+/// by given(module, x), if it has that, of what the network itself would have handed on.
 template <class Device, Observer<Device> Seen>
 class IsolateTrace {
 public:
@@ -119,6 +126,7 @@ public:
         auto name = module.path + ":input";
         if (!recording_->has(name)) name = module.path + "#" + std::to_string(call) + ":input";
         if (!recording_->has(name)) return latent::enter(*seen_, module, x);
+        if constexpr (requires { seen_->given(module, x); }) seen_->given(module, x);
         auto& held = inputs_[module.path];
         held = in_shape(recording_->read(name), x.shape(), name);
         return latent::enter(*seen_, module, held);

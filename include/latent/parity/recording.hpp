@@ -90,6 +90,7 @@ private:
 ///   NAME:input         what went into it (its first argument); NAME:input.1, NAME:input.temb
 ///                      further ones, by place or by keyword
 ///   NAME:output.1      further outputs
+///   NAME:given         what it was handed, where it worked on NAME:input in its place
 ///   parameter:P        a parameter, by its name in a checkpoint
 struct Recording {
     std::string where = "recording";                ///< begins an Error

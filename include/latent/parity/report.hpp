@@ -58,6 +58,25 @@ namespace detail {
     return text;
 }
 
+/// Not within tolerance, and no row to blame: shapes, or nothing to compare.
+[[nodiscard]] inline std::string disagreement_text(const Comparison& comparison,
+                                                   std::size_t subject) {
+    std::string text = "not within tolerance", hint;
+    bool compared = false;
+    for (const auto& row : comparison.rows) {
+        const auto& cell = row.cells[subject];
+        compared = compared || cell.compared();
+        const auto layout = cell.remark.find("; it is ");
+        if (hint.empty() && layout != std::string::npos) {
+            hint = "; its images seem to be " + cell.remark.substr(layout + 8) + " (--layout)";
+        }
+    }
+    if (!compared) {
+        text = "none of the " + counted(comparison.rows.size(), "row") + " could be compared";
+    }
+    return text + hint;
+}
+
 [[nodiscard]] inline std::string agreement_text(const Comparison& comparison,
                                                 std::size_t subject) {
     std::size_t compared = 0, same = 0;
@@ -72,7 +91,6 @@ namespace detail {
             worst = &row;
     }
     const auto all = comparison.rows.size();
-    if (compared == 0) return "none of the " + counted(all, "row") + " could be compared";
     auto text = compared == all ? "all " + counted(all, "row") + " agree"
                                 : std::to_string(compared) + " of " + counted(all, "row") +
                                       " were compared, and agree";
@@ -103,7 +121,8 @@ namespace detail {
     std::vector<std::string> odd;
     for (const auto& row : comparison.rows) {
         const auto& cell = row.cells[subject];
-        if (cell.compared() && !cell.statistics.finite()) odd.push_back(row.name);
+        const auto& s = cell.statistics;
+        if (cell.compared() && (!s.finite() || s.odd_in_both > 0)) odd.push_back(row.name);
     }
     say(odd, "row has NaN or infinity", "rows have NaN or infinity");
     if (result.first) {
@@ -143,8 +162,10 @@ namespace detail {
 inline std::string verdict_text(const Comparison& comparison, std::size_t subject) {
     const auto& result = comparison.subjects.at(subject);
     if (result.first) return detail::divergence_text(comparison, subject);
-    if (result.within_tolerance) return detail::agreement_text(comparison, subject);
-    return "not within tolerance";
+    const bool compared = std::ranges::any_of(
+        comparison.rows, [&](const auto& row) { return row.cells[subject].compared(); });
+    if (compared && result.within_tolerance) return detail::agreement_text(comparison, subject);
+    return detail::disagreement_text(comparison, subject);
 }
 
 inline std::string report(const Comparison& comparison, const ReportOptions& options) {

@@ -58,8 +58,8 @@ namespace latent::detail {
         const auto a11 = dot(b1, b1), a12 = dot(b1, b2), a22 = dot(b2, b2);
         const auto y1 = dot(b1, wanted), y2 = dot(b2, wanted);
         const auto add = [&](double factor, double offset) {
-            // A sign is another mistake.
-            if (!std::isfinite(factor) || !std::isfinite(offset) || factor <= 0) return;
+            // A sign, and nothing at all, are other mistakes.
+            if (!std::isfinite(factor) || !std::isfinite(offset) || factor < 1e-3) return;
             std::string detail = at_input ? "its input times " : "its output times ";
             detail += figure(factor);
             if (offset != 0) detail += " plus " + figure(offset);
@@ -67,8 +67,9 @@ namespace latent::detail {
         };
         if (a11 > 0) add(y1 / a11, 0);
         const auto determinant = a11 * a22 - a12 * a12;
-        const bool shifts = suspect.replay->graph().is_root.contains(step.sources.front());
-        if (at_input && shifts && determinant > 1e-12 * a11 * a22) {
+        const bool from_outside =
+            suspect.replay->graph().is_root.contains(step.sources.front());
+        if ((!at_input || from_outside) && determinant > 1e-12 * a11 * a22) {
             add((y1 * a22 - y2 * a12) / determinant, (y2 * a11 - y1 * a12) / determinant);
         }
     };

@@ -59,6 +59,15 @@ enum class Precision { f64, f32, f16, bf16, other };
     return std::ldexp(2 * unit_roundoff(precision), std::ilogb(size));
 }
 
+/// The number of a precision that is nearest, for numbers of ordinary size.
+[[nodiscard]] inline double rounded_to(double value, Precision precision) {
+    if (precision == Precision::f64 || precision == Precision::other) return value;
+    if (precision == Precision::f32) return static_cast<double>(static_cast<float>(value));
+    if (value == 0 || !std::isfinite(value)) return value;
+    const auto unit = unit_in_last_place(value, precision);
+    return std::nearbyint(value / unit) * unit;
+}
+
 struct Statistics {
     double relative_l2 = 0; ///< |values - reference| / |reference|; 0 where both are zero
     double largest = 0;     ///< the largest |value - reference|
@@ -66,7 +75,8 @@ struct Statistics {
     double ulp = 0;         ///< the largest in units of the last place of the reference there
     double cosine = 1;      ///< of the angle between the two as vectors
     std::int64_t nan_count = 0, inf_count = 0; ///< in values, where the reference has none
-    double reference_max = 0, value_max = 0;   ///< the largest finite sizes
+    std::int64_t odd_in_both = 0; ///< places where both have the same NaN or infinity
+    double reference_max = 0, value_max = 0; ///< the largest finite sizes
 
     /// Whether each number of the values is a number where the reference has one.
     [[nodiscard]] bool finite() const { return nan_count == 0 && inf_count == 0; }
@@ -98,7 +108,9 @@ struct Statistics {
                 s.largest = std::abs(difference);
                 s.place = i;
             }
-        } else if (!same) {
+        } else if (same) {
+            ++s.odd_in_both;
+        } else {
             if (s.finite()) s.place = i;
             // A finite number where the reference has none is as wrong.
             (std::isnan(v[i]) || std::isnan(r[i]) ? s.nan_count : s.inf_count) += 1;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -15,20 +16,39 @@
 
 namespace latent::detail {
 
-/// Other group norms: eps, and the number of groups.
-inline void suspect_norm(const Suspect& suspect, Hypotheses& found) {
+[[nodiscard]] inline double largest_size(const Exact& x) {
+    double largest = 0;
+    for (const auto value : x.values()) largest = std::max(largest, std::abs(value));
+    return largest;
+}
+
+/// Other group norms: eps, and the number of groups. `largest` is the largest input; where its
+/// square is infinite, nothing is left but the bias.
+inline void suspect_norm(const Suspect& suspect, double largest, Hypotheses& found) {
     const auto& step = *suspect.step;
-    for (const double eps :
-         {0.0, 1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1}) {
-        if (eps == step.eps) continue;
+    const auto add_eps = [&](double eps) {
+        if (eps == step.eps) return;
         found.push_back(
             {{"GroupNorm eps", figure(eps) + " where " + figure(step.eps) + " is right"},
              changed(suspect, [&](Step& other) { other.eps = eps; })});
+    };
+    add_eps(0);
+    for (int power = -12; power < 0; ++power) {
+        for (const double digit : {1, 2, 5}) {
+            // The number that a program with this literal has.
+            add_eps(std::stod(figure(digit) + "e" + std::to_string(power)));
+        }
+    }
+    if (largest * largest > 65504) {
+        found.push_back({{"half overflow", "squares up to " + figure(largest * largest) +
+                                               " inside of it, where half precision ends at "
+                                               "65504"},
+                         changed(suspect, [](Step& other) { other.eps = 1e300; })});
     }
     for (const auto groups : divisors(step.shape[1])) {
         if (groups == step.groups) continue;
-        found.push_back({{"group count", std::to_string(groups) + " groups where " +
-                                             std::to_string(step.groups) + " are right"},
+        found.push_back({{"group count", std::to_string(groups) + " where " +
+                                             std::to_string(step.groups) + " is right"},
                          changed(suspect, [&](Step& other) { other.groups = groups; })});
     }
 }
@@ -39,9 +59,18 @@ inline void suspect_norm(const Suspect& suspect, Hypotheses& found) {
 }
 
 /// Zeros at other sides of the image, as many as leave the result its size.
-inline void suspect_padding(const Suspect& suspect, const Shape& input, Hypotheses& found) {
-    const auto& step = *suspect.step;
+inline void suspect_padding(const Suspect& suspect, Shape input, Hypotheses& found) {
+    auto step = *suspect.step;
     const bool conv = step.op == Step::Op::conv2d;
+    // Zeros that were put around the image before count as the convolution's own.
+    if (const auto* const made = suspect.replay->graph().step(step.sources[0]);
+        conv && made != nullptr && made->op == Step::Op::pad) {
+        const auto& zeros = made->padding;
+        step.sources = made->sources;
+        step.padding.top += zeros.top, step.padding.bottom += zeros.bottom;
+        step.padding.left += zeros.left, step.padding.right += zeros.right;
+        input = suspect.replay->reference().shape(made->sources[0]);
+    }
     const auto* const weight =
         conv ? suspect.replay->parameters()(step.module + ".weight") : nullptr;
     if (input.rank() != 4 || (conv && weight == nullptr)) return;
@@ -63,7 +92,10 @@ inline void suspect_padding(const Suspect& suspect, const Shape& input, Hypothes
                     found.push_back(
                         {{"padding side", padding_text(padding) + " where " +
                                               padding_text(step.padding) + " is right"},
-                         changed(suspect, [&](Step& other) { other.padding = padding; })});
+                         changed(suspect, [&](Step& other) {
+                             other = step;
+                             other.padding = padding;
+                         })});
                 }
             }
         }
@@ -154,12 +186,13 @@ inline void suspect_swap(const Suspect& suspect, Hypotheses& found) {
 }
 
 /// All of it.
-inline void suspect_layer(const Suspect& suspect, const Shape& input, Hypotheses& found) {
+inline void suspect_layer(const Suspect& suspect, const Exact& x, Hypotheses& found) {
+    const auto& input = x.shape();
     const auto& step = *suspect.step;
     const auto* const weight = suspect.replay->parameters()(step.module + ".weight");
     switch (step.op) {
     case Step::Op::group_norm:
-        suspect_norm(suspect, found);
+        suspect_norm(suspect, largest_size(x), found);
         suspect_swap(suspect, found);
         break;
     case Step::Op::conv2d:
