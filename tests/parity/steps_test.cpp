@@ -4,6 +4,7 @@
 #include <latent/parity/steps.hpp>
 #include <latent/tensor/random.hpp>
 
+#include <cmath>
 #include <map>
 #include <string>
 #include <vector>
@@ -109,5 +110,5 @@ TEST_CASE("samples: places are inside, and all of a small tensor") {
     const std::vector<double> a{3, 4}, b{3, 4.5}, zero{0, 0};
     CHECK(std::abs(relative_error(a, b) - 0.1) <= 1e-15);
     CHECK(relative_error(a, a) == 0);
-    CHECK(relative_error(zero, a) > 1e300);
+    CHECK(std::isinf(relative_error(zero, a)));
 }
