@@ -6,7 +6,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+} // namespace CLI
 
 /// The command `latent`: what its subcommands are asked for. Each declares its options in
 /// add_to(), works in run(), and has a file of its own.
@@ -148,6 +149,9 @@ struct Isolate {
 
 /// Declares -m, --encoder and --decoder.
 void add_network_options(CLI::App& command, NetworkFiles& network);
+/// Declares --side and --input: what of a recording a network runs on. They need `network`.
+void add_recorded_input_options(CLI::App& command, CLI::Option& network, std::string& side,
+                                std::string& input);
 /// Declares --threads and --quiet.
 void add_run_options(CLI::App& command, RunOptions& options);
 /// Declares --tiling, --tile-blend, --tile-size, --slicing and --check-finite.

@@ -98,12 +98,7 @@ void Isolate::add_to(CLI::App& app) {
     auto* const network = command->add_option(
         "-m,--model", model,
         "Our network in float64 on REFERENCE's input gives all, whatever else REFERENCE has");
-    command->add_option("--side", side, "Where REFERENCE has both: encode or decode")
-        ->check(CLI::IsMember({"encode", "decode"}))
-        ->needs(network);
-    command
-        ->add_option("--input", input, "What our network runs on, where REFERENCE has no input")
-        ->needs(network);
+    add_recorded_input_options(*command, *network, side, input);
     command->add_option("--dtype", dtype, "Of OUT: f32 (default) or f64")
         ->check(CLI::IsMember({"f64", "f32"}));
     command->add_option("--threads", threads, "At most this many threads (default: all)")

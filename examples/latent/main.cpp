@@ -32,6 +32,16 @@ void add_network_options(CLI::App& command, NetworkFiles& network) {
     command.add_option("--decoder", network.decoder, "The decoder's file")->excludes(model);
 }
 
+void add_recorded_input_options(CLI::App& command, CLI::Option& network, std::string& side,
+                                std::string& input) {
+    command.add_option("--side", side, "Where REFERENCE has both: encode or decode")
+        ->check(CLI::IsMember({"encode", "decode"}))
+        ->needs(&network);
+    command
+        .add_option("--input", input, "What our network runs on, where REFERENCE has no input")
+        ->needs(&network);
+}
+
 void add_run_options(CLI::App& command, RunOptions& options) {
     command
         .add_option("--threads", options.threads, "At most this many threads (default: all)")

@@ -106,12 +106,7 @@ void Parity::add_to(CLI::App& app) {
         ->add_option("--device", device, "What our network runs on: cpu (float32), or cpu:f64")
         ->check(CLI::IsMember({"cpu", "cpu:f64"}))
         ->needs(network);
-    command->add_option("--side", side, "Where REFERENCE has both: encode or decode")
-        ->check(CLI::IsMember({"encode", "decode"}))
-        ->needs(network);
-    command
-        ->add_option("--input", input, "What our network runs on, where REFERENCE has no input")
-        ->needs(network);
+    add_recorded_input_options(*command, *network, side, input);
     command
         ->add_flag("--isolate", isolate,
                    "Our modules get the inputs that REFERENCE recorded, each its own: no error "
