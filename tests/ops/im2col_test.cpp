@@ -25,11 +25,15 @@ TEST_CASE("a gathered column is what the kernel sees", "[im2col]") {
     const auto x = uniform(random, {1, 2, height, width});
     const Conv2dGeometry geometry({1, 2, 3, 2}, {.stride = {2, 3}, .padding = {3, 4, 1, 2}});
     const auto y = geometry.output_shape(x.shape());
-    const detail::Im2col<Simd<float>> op{geometry, x.data(), height, width,   nullptr, nullptr,
-                                         nullptr,  y[2],     y[3],   nullptr, {}};
+    const detail::Im2col<float> op{geometry, {x.data(), height * width, 0, height, width},
+                                   nullptr,  nullptr,
+                                   nullptr,  0,
+                                   y[2],     y[3],
+                                   nullptr,  {}};
     const auto pixels = y[2] * y[3];
     REQUIRE(pixels <= detail::tile_columns);
-    Tensor<Cpu<float>> columns(Shape{geometry.depth(), detail::tile_columns});
+    const auto wide = op.tiles_at_once() * detail::tile_columns;
+    Tensor<Cpu<float>> columns(Shape{geometry.depth(), wide});
     op.gather(0, 0, pixels, columns.data());
     std::int64_t d = 0;
     for (std::int64_t c = 0; c < 2; ++c) {
@@ -43,7 +47,7 @@ TEST_CASE("a gathered column is what the kernel sees", "[im2col]") {
                     const auto expected =
                         inside ? x.data()[(c * height + row) * width + column] : 0.0F;
                     CAPTURE(c, u, v, t);
-                    CHECK(columns.data()[d * detail::tile_columns + t] == expected);
+                    CHECK(columns.data()[d * wide + t] == expected);
                 }
             }
         }

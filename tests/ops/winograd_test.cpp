@@ -1,7 +1,7 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 
-#include <latent/ops/winograd.hpp>
+#include <latent/ops/conv2d.hpp>
 
 using namespace latent;
 using namespace latent::test;
@@ -9,7 +9,7 @@ using namespace latent::test;
 TEST_CASE("winograd_pack transforms every filter", "[winograd]") {
     Generator random(0);
     const auto weight = as<double>(uniform(random, {9, 2, 3, 3}));
-    const auto packed = detail::winograd_pack(weight);
+    const auto packed = detail::winograd_pack(weight, detail::WinogradForm::f2);
     REQUIRE(packed.shape() == Shape{16, 2, 2, 8});
     const auto at = [&](std::int64_t point, std::int64_t k, std::int64_t c) {
         return packed.data()[((point * 2 + k / 8) * 2 + c) * 8 + k % 8];
@@ -30,25 +30,37 @@ TEST_CASE("winograd_pack transforms every filter", "[winograd]") {
     for (std::int64_t k = 9; k < 16; ++k) CHECK(at(5, k, 0) == 0);
 }
 
-TEST_CASE("runs of tiles cover a block once, and in order", "[winograd]") {
-    for (const std::int64_t width : {1, 5, 31, 96, 97, 250}) {
+TEST_CASE("the points of F(4x4, 3x3) make a convolution", "[winograd]") {
+    // One tile, one channel, in double: Winograd against the definition.
+    Generator random(3);
+    const auto x = as<double>(uniform(random, {1, 1, 4, 4}));
+    const auto weight = as<double>(uniform(random, {1, 1, 3, 3}));
+    const Conv2dKernel<Cpu<double>> fast(weight, {},
+                                         {.padding = Padding::all(1), .fast = true});
+    const auto truth =
+        reference::conv2d(x, weight, Tensor<Cpu<double>>(), {.padding = Padding::all(1)});
+    CHECK(closeness(conv2d(x, fast), truth).relative <= 1e-14);
+    CHECK(fast.form() == detail::WinogradForm::f4);
+}
+
+TEST_CASE("blocks of tiles cover an image once", "[winograd]") {
+    for (const std::int64_t width : {1, 5, 16, 31, 96, 97, 250, 256}) {
         for (const std::int64_t height : {1, 2, 7, 40}) {
-            detail::Winograd<Simd<float>, false> op{};
-            op.OH = height, op.OW = width;
-            std::int64_t next = 0;
-            for (std::int64_t block = 0; block < op.blocks(); ++block) {
-                op.for_runs(block, [&](std::int64_t offset, std::int64_t row,
-                                       std::int64_t column, std::int64_t count) {
-                    CAPTURE(width, height, block, offset, row, column, count);
-                    CHECK(block * op.tiles + offset == next);
-                    CHECK(row * op.tiles_across() + column == next);
-                    CHECK(count >= 1);
-                    CHECK(column + count <= op.tiles_across());
-                    CHECK(offset + count <= op.tiles);
-                    next += count;
-                });
+            const detail::TileGrid grid(width, height, 96);
+            CAPTURE(width, height, grid.across, grid.down);
+            CHECK(grid.across >= 1);
+            CHECK(grid.down >= 1);
+            CHECK(grid.across * grid.down <= 96);
+            CHECK(grid.blocks_across * grid.across >= width);
+            CHECK((grid.blocks_across - 1) * grid.across < width);
+            CHECK(grid.blocks_down * grid.down >= height);
+            CHECK((grid.blocks_down - 1) * grid.down < height);
+            // No cut has fewer blocks.
+            for (std::int64_t wide = 1; wide <= std::min<std::int64_t>(width, 96); ++wide) {
+                const auto high = 96 / wide;
+                CHECK((width + wide - 1) / wide * ((height + high - 1) / high) >=
+                      grid.blocks());
             }
-            CHECK(next == (width + 1) / 2 * ((height + 1) / 2));
         }
     }
 }

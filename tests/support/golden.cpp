@@ -12,7 +12,7 @@ namespace latent::test {
 namespace {
 
 constexpr double exact_bound = 1e-12;
-constexpr double small_bound = 3e-7;
+constexpr double small_bound = 3.6e-7;
 
 } // namespace
 

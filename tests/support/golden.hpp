@@ -92,7 +92,7 @@ inline constexpr double inner_layer_factor = 1.25;
 
 /// The rule: `exact` is the stored truth, and `ours` is as close to it as torch's float32
 /// result: our relative L2 error over all elements is at most `factor` times torch's own, or
-/// both are under 3e-7 (a few roundings of float32, where chance decides whose sum is the
+/// both are under 3.6e-7 (six roundings of float32, where chance decides whose sum is the
 /// better one).
 [[nodiscard]] Verdict judge(const Golden& golden, const std::string& output,
                             const Tensor<Cpu<float>>& ours, const Tensor<Cpu<double>>& exact,

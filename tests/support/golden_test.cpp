@@ -50,7 +50,7 @@ TEST_CASE("the rule accepts what is as good as torch and nothing worse", "[golde
     REQUIRE(torch > 1e-8);
 
     CHECK(judge(golden, name, golden.tensor<float>(name + ".float32"), truth).good);
-    const auto worst = std::max(1.1 * torch, 3e-7);
+    const auto worst = std::max(1.1 * torch, 3.6e-7);
     CHECK_FALSE(judge(golden, name, off_by<float>(truth, 1.5 * worst), truth).good);
     CHECK(contains(judge(golden, name, off_by<float>(truth, 1e-3), truth).text, "0.001"));
 

@@ -2,27 +2,23 @@
 
 #include <latent/tensor/compiler.hpp>
 
-#include <Eigen/Core>
-
-#include <array>
-#include <utility>
+#include <cstddef>
+#include <cstdint>
 
 using namespace latent;
 
-TEST_CASE("shuffle takes elements of two vectors by their indices", "[compiler]") {
-    using Packet = Eigen::internal::packet_traits<double>::type;
-    constexpr std::size_t width = sizeof(Packet) / sizeof(double);
-    if constexpr (compiler::has_shuffle && width > 1 && requires(Packet p) { p[0]; }) {
-        std::array<double, 2 * width> row{};
-        for (std::size_t i = 0; i < row.size(); ++i) row[i] = static_cast<double>(i);
-        const auto a = Eigen::internal::ploadu<Packet>(row.data());
-        const auto b = Eigen::internal::ploadu<Packet>(row.data() + width);
-        const auto second = [&]<std::size_t... I>(std::index_sequence<I...>) {
-            return compiler::shuffle(a, b, std::index_sequence<(I + width)...>());
-        }
-        (std::make_index_sequence<width>());
-        for (std::size_t i = 0; i < width; ++i) CHECK(second[i] == row[width + i]);
-    } else {
-        CHECK_FALSE((compiler::has_shuffle && width > 1)); // the portable branch is in use
+TEST_CASE("vectors of the compiler are as long as they say", "[tensor]") {
+    CHECK(sizeof(compiler::vector<float, 16>) == 16);
+    CHECK(sizeof(compiler::vector<double, 32>) == 32);
+    const compiler::vector<float, 16> a{1, 2, 3, 4}, b{2, 2, 2, 2};
+    const auto sum = a + b, product = a * b;
+    for (std::size_t i = 0; i < 4; ++i) {
+        CHECK(sum[i] == a[i] + 2);
+        CHECK(product[i] == a[i] * 2);
     }
+}
+
+TEST_CASE("a processor that has AVX-512 has AVX2", "[tensor]") {
+    CHECK((compiler::processor_has_avx2() || !compiler::processor_has_avx512()));
+    CHECK(!compiler::baseline_name.empty());
 }

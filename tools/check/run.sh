@@ -98,10 +98,13 @@ forbid() {
 rules() {
     system='unistd|fcntl|pthread|sched|dlfcn|poll|termios|[Ww]indows|io|(sys|mach|linux)/.*'
     forbid '^(include|examples)/' "# *include *<($system)\.h>" \
-        include/latent/io/system.hpp 'the operating system in latent/io/system.hpp alone'
+        "$(printf '%s\n' include/latent/io/system.hpp include/latent/tensor/huge_pages.hpp)" \
+        'the operating system in latent/io/system.hpp alone'
     intrinsics='<([a-z]mmintrin|immintrin|x86intrin|arm_neon)\.h>'
     forbid '^(include|examples)/' "__builtin_|__attribute__|__declspec|$intrinsics" \
-        include/latent/tensor/compiler.hpp 'compiler built-ins in tensor/compiler.hpp alone'
+        "$(printf '%s\n' include/latent/tensor/compiler.hpp \
+            include/latent/ops/simd/kernels.hpp)" \
+        'compiler built-ins in tensor/compiler.hpp and ops/simd alone'
     forbid '.' '# *pragma +omp' none 'no OpenMP: threads are std::thread'
     forbid '^(include|examples)/' '(^|[^A-Za-z_:])(new|delete) +[A-Za-z_:]|shared_ptr' \
         none 'values, not pointers'

@@ -1,10 +1,8 @@
 #pragma once
 
-#include "latent/ops/activation.hpp"
+#include "latent/ops/linear.hpp"
 #include "latent/tensor/devices.hpp"
 #include "latent/tensor/parallel.hpp"
-
-#include <Eigen/Core>
 
 #include <algorithm>
 #include <cmath>
@@ -84,69 +82,81 @@ namespace detail {
 /// so far each query remembers the largest score, the sum of the exponentials, and the sum of
 /// the values under them. A larger score scales both sums down. (Milakov and Gimelshein 2018,
 /// arXiv:1805.02867; Rabe and Staats 2021, arXiv:2112.05682.)
+/// Queries are columns throughout, so that no score is ever moved.
 template <class S>
 struct BlockedAttention {
-    using Matrix = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    using Rows = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
-    using Block = Eigen::Map<Matrix>;
-    static constexpr std::int64_t queries = 64; // of a block
-    static constexpr std::int64_t keys = 128;
-    static constexpr std::int64_t chain = 128; // rounding errors grow with a sum's length
+    static constexpr std::int64_t queries = 2 * tile_columns; // of a block
+    static constexpr std::int64_t keys = 256;
 
     const S *q, *k, *v;
     S* y;
     std::int64_t L, K, C, heads;
+    S* packed; ///< of each image and head: keys, and values, as panels
 
-    [[nodiscard]] std::int64_t head_dim() const { return C / heads; }
+    [[nodiscard]] std::int64_t D() const { return C / heads; }
     [[nodiscard]] std::int64_t blocks() const { return (L + queries - 1) / queries; }
-    // A worker's memory: the scores of a block, and a maximum and a sum for each query.
-    [[nodiscard]] static std::int64_t scratch_size() { return queries * (keys + 2); }
+    [[nodiscard]] std::int64_t value_panels() const {
+        return (D() + panel_rows - 1) / panel_rows;
+    }
+    [[nodiscard]] std::int64_t padded_keys() const {
+        return (K + panel_rows - 1) / panel_rows * panel_rows;
+    }
+    // A head's keys [K / 8][D][8]; its values, block by block of keys, [D / 8][keys][8].
+    [[nodiscard]] std::int64_t keys_size() const { return padded_keys() * D(); }
+    [[nodiscard]] std::int64_t packed_size() const {
+        return keys_size() + value_panels() * panel_rows * K;
+    }
+    // A worker's memory: queries, their sums of values, scores, and three numbers for each.
+    [[nodiscard]] std::int64_t scratch_size() const {
+        return queries * (D() + value_panels() * panel_rows + keys + 3);
+    }
 
-    /// scores = in keys^T, in short chains of additions.
-    void multiply(const Rows& in, const Rows& some, Block& scores) const {
-        scores.setZero();
-        for (std::int64_t c = 0; c < head_dim(); c += chain) {
-            const auto depth = std::min(chain, head_dim() - c);
-            scores.noalias() += in.middleCols(c, depth) * some.middleCols(c, depth).transpose();
+    void pack(std::int64_t n, std::int64_t head) const {
+        S* to = packed + (n * heads + head) * packed_size();
+        pack_rows(k + n * K * C + head * D(), K, C, D(), to);
+        to += keys_size();
+        for (std::int64_t first = 0; first < K; first += keys) {
+            const auto some = std::min(keys, K - first);
+            const S* from = v + (n * K + first) * C + head * D();
+            for (std::int64_t d = 0; d < value_panels() * panel_rows; ++d) {
+                S* column = to + d / panel_rows * some * panel_rows + d % panel_rows;
+                for (std::int64_t key = 0; key < some; ++key)
+                    column[key * panel_rows] = d < D() ? from[key * C + d] : S{0};
+            }
+            to += value_panels() * panel_rows * some;
         }
     }
 
     /// One block of queries of one head.
-    void run(std::int64_t n, std::int64_t head, std::int64_t block, S* scratch) const {
-        const auto D = head_dim();
+    void run(const Kernels<S>& simd, std::int64_t n, std::int64_t head, std::int64_t block,
+             S* scratch) const {
         const auto first = block * queries, count = std::min(queries, L - first);
-        const auto scale = static_cast<S>(1 / std::sqrt(static_cast<double>(D)));
-        const auto rows_of = [&](const S* x, std::int64_t length, std::int64_t row,
-                                 std::int64_t rows) {
-            return Rows(x + (n * length + row) * C + head * D, rows, D,
-                        Eigen::OuterStride<>(C));
-        };
-        const auto in = rows_of(q, L, first, count);
-        S* largest = scratch + queries * keys;
+        const auto scale = static_cast<S>(1 / std::sqrt(static_cast<double>(D())));
+        S* in = scratch;
+        S* out = in + D() * queries;
+        S* scores = out + value_panels() * panel_rows * queries;
+        S* largest = scores + keys * queries;
         S* total = largest + queries;
-        std::fill_n(largest, count, -std::numeric_limits<S>::infinity());
-        std::fill_n(total, count, S{0});
-        Eigen::Map<Matrix, 0, Eigen::OuterStride<>> out(y + (n * L + first) * C + head * D,
-                                                        count, D, Eigen::OuterStride<>(C));
-        out.setZero();
+        S* shrink = total + queries;
+        transpose_rows(q + (n * L + first) * C + head * D(), count, C, D(), in, queries);
+        std::fill_n(largest, queries, std::numeric_limits<S>::lowest());
+        std::fill_n(total, queries, S{0});
+        const S* key_panels = packed + (n * heads + head) * packed_size();
+        const S* values = key_panels + keys_size();
         for (std::int64_t key = 0; key < K; key += keys) {
             const auto some = std::min(keys, K - key);
-            Block scores(scratch, count, some);
-            multiply(in, rows_of(k, K, key, some), scores);
-            for (std::int64_t l = 0; l < count; ++l) {
-                auto row = as_array(scratch + l * some, some);
-                const auto before = largest[l];
-                largest[l] = std::max(before, row.maxCoeff());
-                // Zero, or NaN where a score is not finite: Eigen's exp would hide that.
-                const auto broken = (row * S{0}).sum();
-                row = ((row - largest[l]) * scale).exp();
-                const auto shrink = std::exp((before - largest[l]) * scale);
-                total[l] = total[l] * shrink + row.sum() + broken;
-                out.row(l) *= shrink;
-            }
-            out.noalias() += scores * rows_of(v, K, key, some);
+            simd.multiply_panels(key_panels + key * D(), (some + panel_rows - 1) / panel_rows,
+                                 in, queries, D(), scores, queries, queries, false);
+            simd.softmax_block(scores, some, queries, scale, largest, total, shrink);
+            if (key > 0) simd.scale_columns(out, D(), queries, shrink);
+            simd.multiply_panels(values, value_panels(), scores, queries, some, out, queries,
+                                 queries, key > 0);
+            values += value_panels() * panel_rows * some;
         }
-        for (std::int64_t l = 0; l < count; ++l) out.row(l) /= total[l];
+        for (std::int64_t row = 0; row < count; ++row) {
+            S* to = y + (n * L + first + row) * C + head * D();
+            for (std::int64_t d = 0; d < D(); ++d) to[d] = out[d * queries + row] / total[row];
+        }
     }
 };
 
@@ -155,8 +165,8 @@ struct BlockedAttention {
 /// Each query's mean of the values, weighted by how well its keys fit:
 ///   softmax(q k^T / sqrt(D)) v, head by head; a head is D = C / heads neighbouring channels.
 ///   q [N, L, C], k [N, S, C], v [N, S, C]  ->  y [N, L, C]
-/// Extra memory does not grow with L or S; no L x S matrix is made. The result has the same
-/// bits for any number of threads. Throws Error for shapes that do not fit.
+/// No L x S matrix is made: beside a copy of k and v, memory does not grow with L or S. The
+/// result has the same bits for any number of threads. Throws Error for shapes that do not fit.
 /// Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2; parity:
 /// torch.nn.functional.scaled_dot_product_attention, with heads side by side.
 template <class S>
@@ -165,12 +175,17 @@ scaled_dot_product_attention(const Tensor<Cpu<S>>& q, const Tensor<Cpu<S>>& k,
                              const Tensor<Cpu<S>>& v, std::int64_t heads) {
     detail::check_attention(q, k, v, heads);
     Tensor<Cpu<S>> y(q.shape());
-    const detail::BlockedAttention<S> attention{q.data(), k.data(), v.data(), y.data(),
-                                                q.dim(1), k.dim(1), q.dim(2), heads};
-    const auto blocks = attention.blocks(), items = q.dim(0) * heads * blocks;
+    detail::BlockedAttention<S> attention{q.data(), k.data(), v.data(), y.data(), q.dim(1),
+                                          k.dim(1), q.dim(2), heads,    nullptr};
+    const auto N = q.dim(0), blocks = attention.blocks(), items = N * heads * blocks;
+    Scratch<S> packed(1, N * heads * attention.packed_size());
+    attention.packed = packed.of(0);
+    parallel_for(N * heads,
+                 [&](std::int64_t item, int) { attention.pack(item / heads, item % heads); });
+    const auto& simd = detail::kernels<S>();
     Scratch<S> scratch(worker_count(items), attention.scratch_size());
     parallel_for(items, [&](std::int64_t item, int worker) {
-        attention.run(item / (heads * blocks), item / blocks % heads, item % blocks,
+        attention.run(simd, item / (heads * blocks), item / blocks % heads, item % blocks,
                       scratch.of(worker));
     });
     return y;

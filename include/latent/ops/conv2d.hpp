@@ -3,6 +3,7 @@
 #include "latent/ops/arithmetic.hpp"
 #include "latent/ops/conv2d_geometry.hpp"
 #include "latent/ops/im2col.hpp"
+#include "latent/ops/strip.hpp"
 #include "latent/ops/upsample_nearest.hpp"
 #include "latent/ops/winograd.hpp"
 
@@ -73,7 +74,7 @@ public:
                  const Conv2dOptions& options = {})
         : geometry_(weight.shape(), options),
           bias_(std::move(bias)),
-          packed_(geometry_.uses_winograd() ? detail::winograd_pack(weight)
+          packed_(geometry_.uses_winograd() ? detail::winograd_pack(weight, form())
                                             : detail::im2col_pack(weight)) {
         if (bias_ && bias_->shape() != Shape{geometry_.out_channels}) {
             fail("conv2d bias", to_string(bias_->shape()),
@@ -84,6 +85,9 @@ public:
     [[nodiscard]] const Conv2dGeometry& geometry() const { return geometry_; }
     [[nodiscard]] const S* packed() const { return packed_.data(); }
     [[nodiscard]] const S* bias() const { return bias_ ? bias_->data() : nullptr; }
+    [[nodiscard]] detail::WinogradForm form() const {
+        return geometry_.options.fast ? detail::WinogradForm::f4 : detail::WinogradForm::f2;
+    }
 
 private:
     Conv2dGeometry geometry_;
@@ -103,9 +107,108 @@ private:
     Conv2dGeometry geometry_;
 };
 
+namespace detail {
+
+/// The rows of y [N, K, rows, OW], in one pass.
+template <class S>
+void conv2d_into(const Strip<Cpu<S>>& x, const Conv2dKernel<Cpu<S>>& kernel, const Range& rows,
+                 const Conv2dFusion<Cpu<S>>& fusion, Tensor<Cpu<S>>& y) {
+    const auto& geometry = kernel.geometry();
+    const auto [N, C, R, W] = nchw(*x.rows, "conv2d");
+    const ImageRows<const S> in{x.rows->data(), R * W, x.first, x.height, W};
+    const S* add = fusion.add ? fusion.add->data() : nullptr;
+    if (!geometry.uses_winograd()) {
+        Im2col<S>{geometry,   in,       kernel.packed(), kernel.bias(), y.data(),
+                  rows.begin, rows.end, y.dim(3),        add,           fusion.activation}
+            .run(N);
+        return;
+    }
+    WinogradBlock<S> image{.x = in,
+                           .norm = {},
+                           .channels = C,
+                           .y = {y.data(), y.dim(2) * y.dim(3), rows.begin, rows.end, y.dim(3)},
+                           .y_channels = y.dim(1),
+                           .bias = kernel.bias(),
+                           .add = add,
+                           .activation = fusion.activation};
+    if (fusion.norm) image.norm = image_norm(*fusion.norm, fusion.before);
+    const auto form = fusion.upsample == 2 ? WinogradForm::f2_upsampled : kernel.form();
+    Winograd<S>{form, image, kernel.packed(), geometry.options.padding}.run(N);
+}
+inline void conv2d_into(const Strip<Meta>&, const Conv2dKernel<Meta>& kernel, const Range&,
+                        const Conv2dFusion<Meta>&, const Tensor<Meta>& y) {
+    if (auto* run = Workspace::current()) {
+        run->report().multiply_adds += y.numel() * kernel.geometry().depth();
+    }
+}
+
+/// The shape of the output for images of shape x. Throws Error for coefficients of another.
+template <class Device>
+[[nodiscard]] Shape conv2d_shape(const Shape& x, const Conv2dKernel<Device>& kernel,
+                                 const Conv2dFusion<Device>& fusion) {
+    const auto y = kernel.geometry().output_shape(x, fusion.upsample);
+    if (fusion.norm) check_coefficients("conv2d norm", x, *fusion.norm);
+    return y;
+}
+
+/// What one pass cannot do is done before.
+template <class Device>
+[[nodiscard]] Tensor<Device> conv2d_in_steps(const Tensor<Device>& x,
+                                             const Conv2dKernel<Device>& kernel,
+                                             Conv2dFusion<Device> fusion) {
+    if (const auto* norm = std::exchange(fusion.norm, nullptr)) {
+        return conv2d(normalised(x, *norm, fusion.before), kernel, fusion);
+    }
+    const auto factor = std::exchange(fusion.upsample, 1);
+    return conv2d(upsample_nearest(x, factor), kernel, fusion);
+}
+
+template <class Device>
+[[nodiscard]] Tensor<Device> conv2d_of(const Tensor<Device>& x,
+                                       const Conv2dKernel<Device>& kernel,
+                                       const Conv2dFusion<Device>& fusion) {
+    const auto shape = conv2d_shape(x.shape(), kernel, fusion);
+    if (!kernel.geometry().fuses(fusion)) return conv2d_in_steps(x, kernel, fusion);
+    Tensor<Device> y(shape);
+    if (fusion.add) require_same_shape("conv2d add", *fusion.add, y);
+    conv2d_into(Strip<Device>::all_of(x), kernel, {0, y.dim(2)}, fusion, y);
+    return y;
+}
+
+template <class Device>
+[[nodiscard]] Tensor<Device> conv2d_of(const Strip<Device>& x,
+                                       const Conv2dKernel<Device>& kernel, const Range& rows,
+                                       const Conv2dFusion<Device>& fusion) {
+    const auto whole = conv2d_shape(x.shape(), kernel, fusion);
+    x.check_rows(kernel.geometry(), fusion.upsample, rows, whole[2]);
+    if (!kernel.geometry().fuses(fusion)) {
+        fail("conv2d of a strip", "a normalisation or an enlargement",
+             "what the kernel does in one pass");
+    }
+    Tensor<Device> y({whole[0], whole[1], rows.size(), whole[3]});
+    if (fusion.add) require_same_shape("conv2d add", *fusion.add, y);
+    conv2d_into(x, kernel, rows, fusion, y);
+    return y;
+}
+
+template <class Device>
+[[nodiscard]] Tensor<Device> conv2d_on(Tensor<Device> y, const Tensor<Device>& x,
+                                       const Conv2dKernel<Device>& kernel,
+                                       Conv2dFusion<Device> fusion) {
+    fusion.add = &y;
+    if (!kernel.geometry().fuses(fusion)) return conv2d_in_steps(x, kernel, fusion);
+    const auto shape = conv2d_shape(x.shape(), kernel, fusion);
+    if (y.shape() != shape) fail("conv2d add", to_string(y.shape()), to_string(shape));
+    conv2d_into(Strip<Device>::all_of(x), kernel, {0, y.dim(2)}, fusion, y);
+    return y;
+}
+
+} // namespace detail
+
 /// The cross-correlation that networks call convolution; with `fusion`, what stands around it.
 ///   x [N, in_channels, H, W]  ->  y [N, out_channels, OH, OW]   (Conv2dGeometry::output_shape)
-/// 3x3 with stride 1 runs as Winograd F(2x2, 3x3), the rest as blocks of columns.
+/// 3x3 with stride 1 runs as Winograd F(2x2, 3x3), or as F(4x4, 3x3) where the kernel is
+/// `fast`, the rest as blocks of columns.
 /// The result has the same bits for any number of threads, and a fused call the same bits as
 /// its steps one after the other, except that an upsampled 3x3 needs fewer and so other
 /// roundings.
@@ -113,57 +216,42 @@ private:
 template <class S>
 [[nodiscard]] Tensor<Cpu<S>> conv2d(const Tensor<Cpu<S>>& x, const Conv2dKernel<Cpu<S>>& kernel,
                                     const Conv2dFusion<Cpu<S>>& fusion = {}) {
-    using V = Simd<S>;
-    const auto& geometry = kernel.geometry();
-    const bool fuses_upsampling = geometry.fuses_upsampling(fusion.upsample);
-    if (fusion.upsample != 1 && !fuses_upsampling) {
-        return conv2d(upsample_nearest(x, fusion.upsample), kernel,
-                      {.add = fusion.add, .activation = fusion.activation});
-    }
-    Tensor<Cpu<S>> y(geometry.output_shape(x.shape(), fusion.upsample));
-    if (fusion.add) require_same_shape("conv2d add", *fusion.add, y);
-    const auto [N, C, H, W] = nchw(x, "conv2d");
-    const S* add = fusion.add ? fusion.add->data() : nullptr;
-    const auto winograd = [&, N = N, C = C, H = H, W = W]<bool Upsampled>() {
-        detail::Winograd<V, Upsampled>{x.data(),
-                                       C,
-                                       H,
-                                       W,
-                                       kernel.packed(),
-                                       kernel.bias(),
-                                       y.dim(1),
-                                       geometry.options.padding,
-                                       y.data(),
-                                       y.dim(2),
-                                       y.dim(3),
-                                       add,
-                                       fusion.activation}
-            .run(N);
-    };
-    if (fuses_upsampling) {
-        winograd.template operator()<true>();
-    } else if (geometry.uses_winograd()) {
-        winograd.template operator()<false>();
-    } else {
-        detail::Im2col<V>{geometry, x.data(), H,        W,   kernel.packed(),  kernel.bias(),
-                          y.data(), y.dim(2), y.dim(3), add, fusion.activation}
-            .run(N);
-    }
-    return y;
+    return detail::conv2d_of(x, kernel, fusion);
 }
-
 [[nodiscard]] inline Tensor<Meta> conv2d(const Tensor<Meta>& x,
                                          const Conv2dKernel<Meta>& kernel,
                                          const Conv2dFusion<Meta>& fusion = {}) {
-    if (fusion.upsample != 1 && !kernel.geometry().fuses_upsampling(fusion.upsample)) {
-        return conv2d(upsample_nearest(x, fusion.upsample), kernel, {.add = fusion.add});
-    }
-    Tensor<Meta> y(kernel.geometry().output_shape(x.shape(), fusion.upsample));
-    if (fusion.add) require_same_shape("conv2d add", *fusion.add, y);
-    if (auto* run = Workspace::current()) {
-        run->report().multiply_adds += y.numel() * kernel.geometry().depth();
-    }
-    return y;
+    return detail::conv2d_of(x, kernel, fusion);
+}
+
+/// The output rows [rows.begin, rows.end) alone, with the bits that they have in the whole,
+/// from the rows of x that they look at:  y [N, out_channels, rows.size(), OW].
+/// rows.begin is a multiple of 4, and so is rows.end, unless it is the output's; fusion.add has
+/// y's shape. Throws Error for rows that are not there, and for what the kernel does not do in
+/// one pass.
+template <class S>
+[[nodiscard]] Tensor<Cpu<S>> conv2d(const Strip<Cpu<S>>& x, const Conv2dKernel<Cpu<S>>& kernel,
+                                    const Range& rows,
+                                    const Conv2dFusion<Cpu<S>>& fusion = {}) {
+    return detail::conv2d_of(x, kernel, rows, fusion);
+}
+[[nodiscard]] inline Tensor<Meta> conv2d(const Strip<Meta>& x, const Conv2dKernel<Meta>& kernel,
+                                         const Range& rows,
+                                         const Conv2dFusion<Meta>& fusion = {}) {
+    return detail::conv2d_of(x, kernel, rows, fusion);
+}
+
+/// conv2d(x) + y, in y's memory.  y has the shape of the result
+template <class S>
+[[nodiscard]] Tensor<Cpu<S>> conv2d_onto(Tensor<Cpu<S>> y, const Tensor<Cpu<S>>& x,
+                                         const Conv2dKernel<Cpu<S>>& kernel,
+                                         const Conv2dFusion<Cpu<S>>& fusion = {}) {
+    return detail::conv2d_on(std::move(y), x, kernel, fusion);
+}
+[[nodiscard]] inline Tensor<Meta> conv2d_onto(Tensor<Meta> y, const Tensor<Meta>& x,
+                                              const Conv2dKernel<Meta>& kernel,
+                                              const Conv2dFusion<Meta>& fusion = {}) {
+    return detail::conv2d_on(std::move(y), x, kernel, fusion);
 }
 
 } // namespace latent

@@ -1,8 +1,9 @@
 #pragma once
 
-#include "latent/ops/activation.hpp"
+#include "latent/ops/norm_coefficients.hpp"
 #include "latent/tensor/devices.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -20,14 +21,17 @@ struct Padding {
 struct Conv2dOptions {
     std::array<std::int64_t, 2> stride{1, 1}; ///< down, right
     Padding padding{};
+    bool fast = false; ///< 3x3 with stride 1: faster, and less exact (F(4x4, 3x3))
 };
 
 /// What a convolution may do on the way, so that no image is written and read again for it:
-///   y = activation(conv2d(upsample_nearest(x)) + bias + add)
+///   y = activation(conv2d(upsample_nearest(before(norm(x)))) + bias + add)
 template <class Device>
 struct Conv2dFusion {
     std::int64_t upsample = 1; ///< each input pixel becomes upsample x upsample pixels
-    const Tensor<Device>* add = nullptr; ///< a tensor of the output's shape
+    const NormCoefficients<Device>* norm = nullptr; ///< none: x as it is
+    Activation before = Activation::none;           ///< behind norm
+    const Tensor<Device>* add = nullptr;            ///< a tensor of the output's shape
     Activation activation = Activation::none;
 };
 
@@ -57,14 +61,21 @@ struct Conv2dGeometry {
     /// Products summed for one output value.
     [[nodiscard]] std::int64_t depth() const { return in_channels * kernel_h * kernel_w; }
 
-    /// Whether the fast form is Winograd's.
+    /// Whether it runs as Winograd's.
     [[nodiscard]] bool uses_winograd() const {
         return kernel_h == 3 && kernel_w == 3 &&
                options.stride == std::array<std::int64_t, 2>{1, 1};
     }
-    /// Whether the fast form enlarges by `factor` on the way, so that no larger image is made.
+    /// Whether it enlarges by `factor` on the way, so that no larger image is made.
     [[nodiscard]] bool fuses_upsampling(std::int64_t factor) const {
-        return factor == 2 && uses_winograd() && options.padding == Padding::all(1);
+        return factor == 2 && uses_winograd() && options.padding == Padding::all(1) &&
+               !options.fast;
+    }
+    /// Whether one pass does all that `fusion` asks for.
+    template <class Device>
+    [[nodiscard]] bool fuses(const Conv2dFusion<Device>& fusion) const {
+        return (fusion.upsample == 1 || fuses_upsampling(fusion.upsample)) &&
+               (!fusion.norm || uses_winograd());
     }
 
     /// x [N, in_channels, H, W] -> [N, out_channels, OH, OW],
@@ -86,20 +97,5 @@ struct Conv2dGeometry {
                 (width - kernel_w) / options.stride[1] + 1};
     }
 };
-
-namespace detail {
-
-/// to = activation(from + add) for a run of outputs; `add` may be null.
-template <class S>
-void finish_run(const S* from, const S* add, Activation activation, S* to, std::int64_t count) {
-    if (add) {
-        for (std::int64_t i = 0; i < count; ++i) to[i] = from[i] + add[i];
-    } else {
-        std::copy_n(from, count, to);
-    }
-    activate_run(activation, to, count);
-}
-
-} // namespace detail
 
 } // namespace latent

@@ -1,16 +1,14 @@
 #pragma once
 
-#include "latent/ops/activation.hpp"
+#include "latent/ops/norm_coefficients.hpp"
 #include "latent/tensor/devices.hpp"
 #include "latent/tensor/parallel.hpp"
-#include "latent/tensor/simd.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace latent {
 
@@ -29,76 +27,6 @@ void check_group_norm(const Tensor<Device>& x, const Tensor<Device>& weight,
         fail("group_norm", to_string(weight.shape()) + " and " + to_string(bias.shape()),
              "weight and bias of shape " + to_string(Shape{channels}));
     }
-}
-
-/// Sums of `count` values and of their squares, each less `center`. Rows of vectors are summed
-/// in float, in a fixed order that does not depend on where in memory they stand, and those
-/// sums added up in double.
-template <class S>
-[[nodiscard]] std::array<double, 2> sums_around(S center, const S* x, std::int64_t count) {
-    using V = Simd<S>;
-    constexpr std::int64_t run = 16 * V::width; // rounding errors grow with a sum's length
-    const auto middle = V::broadcast(center);
-    std::array<double, 2> sums{};
-    std::array<S, static_cast<std::size_t>(V::width)> lanes;
-    const auto add_lanes = [&](V vector, double& sum) {
-        vector.store(lanes.data());
-        for (const auto lane : lanes) sum += static_cast<double>(lane);
-    };
-    std::int64_t first = 0;
-    for (; first + run <= count; first += run) {
-        auto sum = V::broadcast(0), squares = V::broadcast(0);
-        for (std::int64_t i = first; i < first + run; i += V::width) {
-            const auto distance = V::load(x + i) - middle;
-            sum = sum + distance;
-            squares = multiply_add(distance, distance, squares);
-        }
-        add_lanes(sum, sums[0]);
-        add_lanes(squares, sums[1]);
-    }
-    for (; first < count; ++first) {
-        const auto distance = static_cast<double>(x[first] - center);
-        sums[0] += distance;
-        sums[1] += distance * distance;
-    }
-    return sums;
-}
-
-/// The mean and the variance of `count` values. A first mean is close; the mean of the
-/// distances from it, which are small, corrects it.
-template <class S>
-[[nodiscard]] std::array<double, 2> moments(const S* x, std::int64_t count) {
-    const auto size = static_cast<double>(count);
-    const auto center = static_cast<S>(sums_around(S{0}, x, count)[0] / size);
-    auto [sum, squares] = sums_around(center, x, count);
-    if (!std::isfinite(squares)) { // beyond 1e19 the squares leave float, if not the values
-        sum = squares = 0;
-        for (std::int64_t i = 0; i < count; ++i) {
-            const auto distance = static_cast<double>(x[i]) - static_cast<double>(center);
-            sum += distance;
-            squares += distance * distance;
-        }
-    }
-    const auto shift = sum / size;
-    return {static_cast<double>(center) + shift, std::max(squares / size - shift * shift, 0.0)};
-}
-
-/// to = (from - center) factor + offset, for a run of values. What is left of the last vector
-/// is computed as one, too: so a value has the same bits wherever it stands.
-template <class S>
-void normalise_run(const S* from, S center, S factor, S offset, S* to, std::int64_t count) {
-    using V = Simd<S>;
-    const auto normalise = [c = V::broadcast(center), f = V::broadcast(factor),
-                            o = V::broadcast(offset)](const S* in) {
-        return multiply_add(V::load(in) - c, f, o);
-    };
-    std::int64_t i = 0;
-    for (; i + V::width <= count; i += V::width) normalise(from + i).store(to + i);
-    if (i == count) return;
-    std::array<S, static_cast<std::size_t>(V::width)> rest{};
-    std::copy_n(from + i, count - i, rest.data());
-    normalise(rest.data()).store(rest.data());
-    std::copy_n(rest.data(), count - i, to + i);
 }
 
 } // namespace detail
@@ -139,6 +67,97 @@ template <class S>
 
 } // namespace reference
 
+/// The mean and the spread of each channel of each image, gathered row by row: the same bits
+/// whether an image comes whole or in strips.
+/// Source: Chan, Golub and LeVeque 1983, "Algorithms for Computing the Sample Variance".
+class GroupMoments {
+public:
+    GroupMoments(std::int64_t images, std::int64_t channels)
+        : channels_(channels), moments_(static_cast<std::size_t>(images * channels)) {}
+
+    /// The next rows [N, C, R, W], from the top of the images to their end.
+    template <class S>
+    void add(const Tensor<Cpu<S>>& rows) {
+        const auto [N, C, R, W] = nchw(rows, "group_norm");
+        if (C != channels_ || N * C != std::ssize(moments_)) {
+            fail("group_norm", to_string(rows.shape()),
+                 "rows of " + std::to_string(std::ssize(moments_) / channels_) +
+                     " images with " + std::to_string(channels_) + " channels");
+        }
+        const auto& simd = detail::kernels<S>();
+        parallel_for(N * C, [&, R = R, W = W](std::int64_t plane, int) {
+            auto& all = moments_[static_cast<std::size_t>(plane)];
+            for (std::int64_t row = 0; row < R; ++row) {
+                const auto [mean, squares] =
+                    simd.row_moments(rows.data() + (plane * R + row) * W, W);
+                all = all.joined({static_cast<double>(W), mean, squares});
+            }
+        });
+    }
+    void add(const Tensor<Meta>&) {}
+
+    /// The norm of `groups` groups, with weight [C] and bias [C].
+    template <class S>
+    [[nodiscard]] NormCoefficients<Cpu<S>> coefficients(const Tensor<Cpu<S>>& weight,
+                                                        const Tensor<Cpu<S>>& bias,
+                                                        std::int64_t groups, double eps) const {
+        const auto C = channels_, N = std::ssize(moments_) / C, members = C / groups;
+        NormCoefficients<Cpu<S>> norm{Tensor<Cpu<S>>({N, C}), Tensor<Cpu<S>>({N, C}),
+                                      Tensor<Cpu<S>>({N, C})};
+        for (std::int64_t group = 0; group < N * groups; ++group) {
+            Moments all;
+            for (auto at = group * members; at < (group + 1) * members; ++at)
+                all = all.joined(moments_[static_cast<std::size_t>(at)]);
+            // (x - mean) * inverse * weight + bias. The mean is subtracted from x itself, not
+            // from the product, where large numbers would cancel; what its rounding lost is in
+            // `offset`.
+            const auto center = static_cast<S>(all.mean);
+            const auto inverse = 1 / std::sqrt(all.squares / all.count + eps);
+            for (auto at = group * members; at < (group + 1) * members; ++at) {
+                const auto factor = inverse * static_cast<double>(weight.data()[at % C]);
+                const auto offset = static_cast<double>(bias.data()[at % C]) -
+                                    (all.mean - static_cast<double>(center)) * factor;
+                norm.center.data()[at] = center;
+                norm.factor.data()[at] = static_cast<S>(factor);
+                norm.offset.data()[at] = static_cast<S>(offset);
+            }
+        }
+        return norm;
+    }
+    [[nodiscard]] NormCoefficients<Meta> coefficients(const Tensor<Meta>&, const Tensor<Meta>&,
+                                                      std::int64_t, double) const {
+        const Shape shape{std::ssize(moments_) / channels_, channels_};
+        return {Tensor<Meta>(shape), Tensor<Meta>(shape), Tensor<Meta>(shape)};
+    }
+
+private:
+    struct Moments {
+        double count = 0, mean = 0, squares = 0; // squares of distances from the mean, summed
+
+        [[nodiscard]] Moments joined(const Moments& more) const {
+            const auto total = count + more.count, distance = more.mean - mean;
+            return {total, mean + distance * (more.count / total),
+                    squares + more.squares +
+                        distance * distance * (count * more.count / total)};
+        }
+    };
+
+    std::int64_t channels_;
+    std::vector<Moments> moments_; // [N, C]
+};
+
+/// What the group norm of x is, for a step that applies it on its way:
+///   norm(x) = (x - center) factor + offset
+template <class Device>
+[[nodiscard]] NormCoefficients<Device>
+group_norm_coefficients(const Tensor<Device>& x, const Tensor<Device>& weight,
+                        const Tensor<Device>& bias, std::int64_t groups, double eps) {
+    detail::check_group_norm(x, weight, bias, groups);
+    GroupMoments moments(x.dim(0), x.dim(1));
+    moments.add(x);
+    return moments.coefficients(weight, bias, groups, eps);
+}
+
 /// Group normalisation, with `after` applied to the result on the way out.
 ///   x [N, C, H, W], weight [C], bias [C]  ->  y [N, C, H, W];  C divisible by groups
 /// Each group is normalised to mean 0 and variance 1 over its channels and pixels, then scaled
@@ -149,38 +168,12 @@ template <class S>
 [[nodiscard]] Tensor<Cpu<S>> group_norm(const Tensor<Cpu<S>>& x, const Tensor<Cpu<S>>& weight,
                                         const Tensor<Cpu<S>>& bias, std::int64_t groups,
                                         double eps, Activation after = Activation::none) {
-    detail::check_group_norm(x, weight, bias, groups);
-    Tensor<Cpu<S>> y(x.shape());
-    const auto [N, C, H, W] = nchw(x, "group_norm");
-    const auto pixels = H * W, members = C / groups;
-    parallel_for(N * groups, [&, C = C](std::int64_t group, int) {
-        const auto first = group * members * pixels;
-        const auto [mean, variance] = detail::moments(x.data() + first, members * pixels);
-        const auto center = static_cast<S>(mean);
-        const auto inverse = 1 / std::sqrt(variance + eps);
-        for (std::int64_t member = 0; member < members; ++member) {
-            const auto c = group * members % C + member;
-            // (x - mean) * inverse * weight + bias. The mean is subtracted from x itself, not
-            // from the product, where large numbers would cancel; what its rounding lost is in
-            // `offset`.
-            const auto factor = inverse * static_cast<double>(weight.data()[c]);
-            const auto offset = static_cast<double>(bias.data()[c]) -
-                                (mean - static_cast<double>(center)) * factor;
-            const auto at = first + member * pixels;
-            S* to = y.data() + at;
-            detail::normalise_run(x.data() + at, center, static_cast<S>(factor),
-                                  static_cast<S>(offset), to, pixels);
-            detail::activate_run(after, to, pixels);
-        }
-    });
-    return y;
+    return normalised(x, group_norm_coefficients(x, weight, bias, groups, eps), after);
 }
-
 [[nodiscard]] inline Tensor<Meta> group_norm(const Tensor<Meta>& x, const Tensor<Meta>& weight,
                                              const Tensor<Meta>& bias, std::int64_t groups,
-                                             double, Activation = Activation::none) {
-    detail::check_group_norm(x, weight, bias, groups);
-    return Tensor<Meta>(x.shape());
+                                             double eps, Activation after = Activation::none) {
+    return normalised(x, group_norm_coefficients(x, weight, bias, groups, eps), after);
 }
 
 } // namespace latent

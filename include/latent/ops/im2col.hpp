@@ -1,7 +1,7 @@
 #pragma once
 
 #include "latent/ops/conv2d_geometry.hpp"
-#include "latent/ops/matrix_tile.hpp"
+#include "latent/ops/simd/kernels.hpp"
 #include "latent/tensor/parallel.hpp"
 
 #include <algorithm>
@@ -30,18 +30,15 @@ template <class S>
     return packed;
 }
 
-template <class V>
+template <class S>
 struct Im2col {
-    using S = typename V::scalar;
-
     Conv2dGeometry geometry;
-    const S* x;
-    std::int64_t H, W;
+    ImageRows<const S> x; ///< of image 0
     const S* packed;
     const S* bias;
-    S* y;
-    std::int64_t OH, OW;
-    const S* add;
+    S* y; ///< rows y_begin .. y_end - 1
+    std::int64_t y_begin, y_end, OW;
+    const S* add; ///< laid out as y
     Activation activation;
 
     /// Tiles of 48 outputs that are gathered together: their columns fill half of an L2 cache
@@ -53,94 +50,86 @@ struct Im2col {
         return std::clamp<std::int64_t>(cache / bytes, 1, most);
     }
 
-    /// columns [tiles][depth][48]: what the kernel sees for `count` outputs from `first` on.
+    /// columns [depth][tiles x 48]: what the kernel sees for `count` outputs from `first` on.
     void gather(std::int64_t image, std::int64_t first, std::int64_t count, S* columns) const {
         const auto [down, right] = geometry.options.stride;
         const auto& pad = geometry.options.padding;
         for (std::int64_t c = 0; c < geometry.in_channels; ++c) {
-            const S* plane = x + (image * geometry.in_channels + c) * H * W;
+            const auto plane = image * geometry.in_channels + c;
             for (std::int64_t ky = 0; ky < geometry.kernel_h; ++ky) {
-                for (std::int64_t kx = 0; kx < geometry.kernel_w;
-                     ++kx, columns += tile_columns) {
+                for (std::int64_t kx = 0; kx < geometry.kernel_w; ++kx) {
                     for (std::int64_t t = 0; t < count;) {
-                        const auto oy = (first + t) / OW, ox = (first + t) % OW;
-                        const auto in_tile = t % tile_columns;
-                        const auto run = std::min({count - t, OW - ox, tile_columns - in_tile});
-                        const auto iy = oy * down + ky - pad.top;
-                        const auto ix = ox * right + kx - pad.left;
-                        gather_run(plane, iy, ix, right, run,
-                                   columns + t / tile_columns * tile_size() + in_tile);
+                        const auto oy = y_begin + (first + t) / OW, ox = (first + t) % OW;
+                        const auto run = std::min(count - t, OW - ox);
+                        gather_run(plane, oy * down + ky - pad.top, ox * right + kx - pad.left,
+                                   right, run, columns + t);
                         t += run;
                     }
+                    // The last tile's idle columns are finite.
+                    const auto used = (count + tile_columns - 1) / tile_columns * tile_columns;
+                    std::fill(columns + count, columns + used, S{0});
+                    columns += tiles_at_once() * tile_columns;
                 }
             }
         }
     }
 
     /// to[i] = plane[row][column + i * step], zero outside the image.
-    void gather_run(const S* plane, std::int64_t row, std::int64_t column, std::int64_t step,
-                    std::int64_t count, S* to) const {
-        if (row < 0 || row >= H) {
+    void gather_run(std::int64_t plane, std::int64_t row, std::int64_t column,
+                    std::int64_t step, std::int64_t count, S* to) const {
+        if (row < 0 || row >= x.height) {
             std::fill_n(to, count, S{0});
             return;
         }
         // The first and the last index whose column lies inside.
         const auto begin = std::clamp<std::int64_t>((step - 1 - column) / step, 0, count);
-        const auto end = std::clamp<std::int64_t>((W - column + step - 1) / step, begin, count);
-        const S* from = plane + row * W + column;
+        const auto end =
+            std::clamp<std::int64_t>((x.width - column + step - 1) / step, begin, count);
+        const S* from = x.row(plane, row) + column;
         std::fill_n(to, begin, S{0});
         auto i = begin;
         if (step == 1) {
             std::copy_n(from + i, end - i, to + i);
             i = end;
         }
-        // Every second value, while two whole vectors lie in the row.
-        for (; step == 2 && column + 2 * (i + V::width) <= W && i + V::width <= end;
-             i += V::width) {
-            deinterleave(V::load(from + 2 * i), V::load(from + 2 * i + V::width))[0].store(to +
-                                                                                           i);
-        }
         for (; i < end; ++i) to[i] = from[i * step];
         std::fill(to + end, to + count, S{0});
     }
 
-    [[nodiscard]] std::int64_t tile_size() const { return geometry.depth() * tile_columns; }
-
     void run(std::int64_t images) const {
-        const auto depth = geometry.depth(), pixels = OH * OW;
-        const auto tiles = tiles_at_once();
-        const auto blocks = (pixels + tiles * tile_columns - 1) / (tiles * tile_columns);
-        Scratch<S> scratch(worker_count(images * blocks),
-                           tiles * tile_size() + panel_rows * tile_columns);
+        const auto depth = geometry.depth(), pixels = (y_end - y_begin) * OW;
+        const auto wide = tiles_at_once() * tile_columns;
+        const auto blocks = (pixels + wide - 1) / wide;
+        const auto& simd = kernels<S>();
+        Scratch<S> scratch(worker_count(images * blocks), (depth + panel_rows) * wide);
         parallel_for(images * blocks, [&](std::int64_t item, int worker) {
             S* columns = scratch.of(worker);
-            S* sums = columns + tiles * tile_size();
+            S* sums = columns + depth * wide;
             const auto image = item / blocks;
-            const auto first = item % blocks * tiles * tile_columns;
-            const auto count = std::min(tiles * tile_columns, pixels - first);
+            const auto first = item % blocks * wide;
+            const auto count = std::min(wide, pixels - first);
             const auto used = (count + tile_columns - 1) / tile_columns;
-            if (count % tile_columns != 0) // the last tile's idle columns are finite
-                std::fill_n(columns + (used - 1) * tile_size(), tile_size(), S{0});
             gather(image, first, count, columns);
             for (std::int64_t k = 0; k < geometry.out_channels; k += panel_rows) {
-                for (std::int64_t tile = 0; tile < used; ++tile) {
-                    multiply_tile<V>(packed + k * depth, columns + tile * tile_size(), depth,
-                                     sums);
-                    write(image, k, first + tile * tile_columns, sums);
-                }
+                simd.multiply_panels(packed + k * depth, 1, columns, wide, depth, sums, wide,
+                                     used * tile_columns, false);
+                write(simd, image, k, first, count, sums);
             }
         });
     }
 
-    /// The sums [8][48] of up to 8 output channels from k on, for the outputs from `first` on.
-    void write(std::int64_t image, std::int64_t k, std::int64_t first, S* sums) const {
-        const auto pixels = OH * OW;
-        const auto count = std::min(tile_columns, pixels - first);
+    /// The sums of up to 8 output channels from k on, for `count` outputs from `first` on.
+    void write(const Kernels<S>& simd, std::int64_t image, std::int64_t k, std::int64_t first,
+               std::int64_t count, S* sums) const {
+        const auto pixels = (y_end - y_begin) * OW;
         const auto channels = std::min(panel_rows, geometry.out_channels - k);
-        for (std::int64_t row = 0; row < channels; ++row, sums += tile_columns) {
-            if (bias) as_array(sums, tile_columns) += bias[k + row];
+        for (std::int64_t row = 0; row < channels; ++row) {
+            if (bias) {
+                for (std::int64_t i = 0; i < count; ++i) sums[i] += bias[k + row];
+            }
             const auto at = (image * geometry.out_channels + k + row) * pixels + first;
-            finish_run(sums, add ? add + at : nullptr, activation, y + at, count);
+            simd.finish_run(sums, add ? add + at : nullptr, activation, y + at, count);
+            sums += tiles_at_once() * tile_columns;
         }
     }
 };

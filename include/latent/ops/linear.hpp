@@ -1,9 +1,8 @@
 #pragma once
 
+#include "latent/ops/simd/kernels.hpp"
 #include "latent/tensor/devices.hpp"
 #include "latent/tensor/parallel.hpp"
-
-#include <Eigen/Core>
 
 #include <algorithm>
 #include <cstdint>
@@ -31,6 +30,30 @@ template <class Device>
     std::vector<std::int64_t> dims(shape.dims().begin(), shape.dims().end());
     dims.back() = weight.dim(0);
     return Shape(std::move(dims));
+}
+
+/// Rows [count][width] of a matrix, `stride` apart, as panels [ceil(count / 8)][width][8]; what
+/// is missing in the last panel is zero.
+template <class S>
+void pack_rows(const S* rows, std::int64_t count, std::int64_t stride, std::int64_t width,
+               S* panels) {
+    for (std::int64_t row = 0; row < (count + panel_rows - 1) / panel_rows * panel_rows;
+         ++row) {
+        S* to = panels + row / panel_rows * width * panel_rows + row % panel_rows;
+        for (std::int64_t i = 0; i < width; ++i)
+            to[i * panel_rows] = row < count ? rows[row * stride + i] : S{0};
+    }
+}
+
+/// Rows [count][width] of a matrix, `stride` apart, as the columns [width][columns]; what is
+/// missing is zero.
+template <class S>
+void transpose_rows(const S* rows, std::int64_t count, std::int64_t stride, std::int64_t width,
+                    S* to, std::int64_t columns) {
+    for (std::int64_t column = 0; column < columns; ++column) {
+        for (std::int64_t i = 0; i < width; ++i)
+            to[i * columns + column] = column < count ? rows[column * stride + i] : S{0};
+    }
 }
 
 } // namespace detail
@@ -61,38 +84,35 @@ template <class S>
 /// y = x weight^T + bias, the matrix product over the last dimension.
 ///   x [..., in_features], weight [out_features, in_features], bias [out_features] or empty
 ///   ->  y [..., out_features]
-/// Cut into blocks of 64 rows, so the bits do not depend on the number of threads, and those of
-/// an image [L, in_features] not on the batch that it is in. (Rows without a batch are one such
-/// image.)
+/// Each row has the same bits wherever it stands, for any number of threads.
 /// Parity: torch.nn.functional.linear.
 template <class S>
 [[nodiscard]] Tensor<Cpu<S>> linear(const Tensor<Cpu<S>>& x, const Tensor<Cpu<S>>& weight,
                                     const Tensor<Cpu<S>>& bias) {
-    using Matrix = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    using RowVector = Eigen::Matrix<S, 1, Eigen::Dynamic>;
-    constexpr std::int64_t block_rows = 64;
-    constexpr std::int64_t chain = 256; // rounding errors grow with the length of a sum
-
+    using detail::panel_rows;
+    constexpr std::int64_t columns = 2 * detail::tile_columns; // rows of x at a time
     Tensor<Cpu<S>> y(detail::linear_shape(x, weight, bias));
     const auto K = weight.dim(0), C = weight.dim(1);
-    // Of [N, L, C] each of the N on its own, so that its bits do not depend on the others.
-    const auto rank = x.shape().rank();
-    const auto L = rank > 1 ? x.dim(rank - 2) : 1;
-    const auto items = y.numel() > 0 ? y.numel() / (L * K) : 0;
-    const auto blocks = (L + block_rows - 1) / block_rows;
-    const Eigen::Map<const Matrix> w(weight.data(), K, C);
-    parallel_for(items * blocks, [&](std::int64_t index, int) {
-        const auto block = index % blocks * block_rows;
-        const auto first = index / blocks * L + block;
-        const auto count = std::min(block_rows, L - block);
-        const Eigen::Map<const Matrix> in(x.data() + first * C, count, C);
-        Eigen::Map<Matrix> out(y.data() + first * K, count, K);
-        out.setZero();
-        for (std::int64_t c = 0; c < C; c += chain) {
-            const auto depth = std::min(chain, C - c);
-            out.noalias() += in.middleCols(c, depth) * w.middleCols(c, depth).transpose();
+    const auto panels = (K + panel_rows - 1) / panel_rows;
+    const auto rows = K > 0 ? y.numel() / K : 0;
+    const auto items = (rows + columns - 1) / columns;
+    Scratch<S> packed(1, panels * panel_rows * C);
+    detail::pack_rows(weight.data(), K, C, C, packed.of(0));
+    Scratch<S> scratch(worker_count(items), (C + panels * panel_rows) * columns);
+    const auto& simd = detail::kernels<S>();
+    parallel_for(items, [&](std::int64_t item, int worker) {
+        const auto first = item * columns, count = std::min(columns, rows - first);
+        S* in = scratch.of(worker);
+        S* out = in + C * columns;
+        detail::transpose_rows(x.data() + first * C, count, C, C, in, columns);
+        simd.multiply_panels(packed.of(0), panels, in, columns, C, out, columns, columns,
+                             false);
+        for (std::int64_t row = 0; row < count; ++row) {
+            for (std::int64_t k = 0; k < K; ++k) {
+                const auto offset = bias.numel() ? bias.data()[k] : S{0};
+                y.data()[(first + row) * K + k] = out[k * columns + row] + offset;
+            }
         }
-        if (bias.numel()) out.rowwise() += Eigen::Map<const RowVector>(bias.data(), K);
     });
     return y;
 }

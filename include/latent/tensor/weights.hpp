@@ -37,19 +37,27 @@ public:
     virtual void read(const ParameterRequest& request, std::span<double> out) = 0;
 };
 
+/// How layers keep and use their weights; a choice for a whole network.
+struct WeightOptions {
+    bool fast = false; ///< faster 3x3 convolutions that round worse: F(4x4, 3x3)
+};
+
 /// A place in a checkpoint, from which a block constructs itself:
 ///     conv1(w["conv1"], {...})
 /// Construction is the walk over the named parameters. `w["a"]["b"]` and `w["a.b"]` are one
-/// place.
+/// place. What a network is told about its weights goes along:
+///     AutoencoderKL<Cpu<float>> vae(Weights(source, "", {.fast = true}), config);
 class Weights {
 public:
-    explicit Weights(WeightSource& source, std::string path = {})
-        : source_(&source), path_(std::move(path)) {}
+    explicit Weights(WeightSource& source, std::string path = {},
+                     const WeightOptions& options = {})
+        : source_(&source), path_(std::move(path)), options_(options) {}
 
     [[nodiscard]] const std::string& path() const { return path_; }
+    [[nodiscard]] const WeightOptions& options() const { return options_; }
 
     [[nodiscard]] Weights operator[](std::string_view name) const {
-        return Weights(*source_, join(name));
+        return Weights(*source_, join(name), options_);
     }
     [[nodiscard]] Weights operator[](std::size_t index) const {
         return (*this)[std::to_string(index)];
@@ -73,6 +81,7 @@ private:
 
     WeightSource* source_;
     std::string path_;
+    WeightOptions options_;
 };
 
 /// The weights that torch.manual_seed(seed) and the model's constructor give, bit for bit:

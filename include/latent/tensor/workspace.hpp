@@ -1,5 +1,7 @@
 #pragma once
 
+#include "latent/tensor/huge_pages.hpp"
+#include "latent/tensor/processor.hpp"
 #include "latent/tensor/threads.hpp"
 
 #include <algorithm>
@@ -19,9 +21,15 @@ struct alignas(64) CacheLine {
     std::byte bytes[64];
 };
 
+/// Frees what make_buffer allocates.
+struct FreeLines {
+    std::size_t bytes = 0;
+    void operator()(CacheLine* lines) const { free_bytes(lines, bytes, alignof(CacheLine)); }
+};
+
 /// A block of uninitialised memory that belongs to one tensor.
 struct Buffer {
-    std::unique_ptr<CacheLine[]> lines;
+    std::unique_ptr<CacheLine[], FreeLines> lines;
     std::size_t count = 0;
 
     [[nodiscard]] std::size_t size_bytes() const { return count * sizeof(CacheLine); }
@@ -29,7 +37,9 @@ struct Buffer {
 
 [[nodiscard]] inline Buffer make_buffer(std::size_t bytes) {
     const auto count = (bytes + sizeof(CacheLine) - 1) / sizeof(CacheLine);
-    return {std::make_unique_for_overwrite<CacheLine[]>(count), count};
+    const auto size = std::max<std::size_t>(count, 1) * sizeof(CacheLine);
+    auto* lines = static_cast<CacheLine*>(allocate_bytes(size, alignof(CacheLine)));
+    return {std::unique_ptr<CacheLine[], FreeLines>(lines, {size}), count};
 }
 
 /// One step in the life of a run's tensors: `bytes` are taken (or given back) by tensor `id`.
@@ -64,7 +74,8 @@ public:
     struct Options {
         int threads = 0;        ///< at most this many; 0: as many as the machine has
         Executor executor = {}; ///< a pool of the caller's own
-        bool poison = false;    ///< fill new tensors with NaN, to find what is never written
+        Instructions instructions = best_instructions(); ///< of the processor, for kernels
+        bool poison = false; ///< fill new tensors with NaN, to find what is never written
         bool record_memory = false; ///< keep RunReport::memory
     };
 
@@ -87,6 +98,7 @@ public:
     /// Tells this run from every other of its thread.
     [[nodiscard]] std::uint64_t serial() const { return serial_; }
     [[nodiscard]] int threads() const { return options_.threads; }
+    [[nodiscard]] Instructions instructions() const { return options_.instructions; }
     [[nodiscard]] const RunReport& report() const { return report_; }
     [[nodiscard]] RunReport& report() { return report_; }
 
