@@ -18,5 +18,5 @@ int main() {
     const latent::ResnetBlock2D<Device> block(params,
                                               {.in_channels = 128, .out_channels = 256});
     load_res(resnet, params);
-    return show_all_equal(resnet.forward(x), block.forward(x)) ? 0 : 1;
+    return show_all_equal(resnet.forward(x), block.forward(x.clone())) ? 0 : 1;
 }

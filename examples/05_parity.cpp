@@ -9,6 +9,7 @@
 #include <cmath>
 #include <iostream>
 #include <memory>
+#include <utility>
 
 namespace {
 
@@ -43,7 +44,7 @@ int main() {
     latent::Tensor<Exact> exact(x.shape());
     std::ranges::copy(x.values(), exact.data());
     const latent::RecordTrace<Exact> trace;
-    (void)latent::ResnetBlock2D<Exact>(place, config).forward(exact, trace);
+    (void)latent::ResnetBlock2D<Exact>(place, config).forward(std::move(exact), trace);
     auto right = trace.finish();
     latent::Recorder wanted;
     (void)latent::ResnetBlock2D<latent::Meta>(latent::Weights(wanted)["block"], config);

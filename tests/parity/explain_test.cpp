@@ -53,13 +53,12 @@ void check_against_runs(const Shape& input, const std::string& place,
     const auto values = random.randn<Cpu<float>>(input);
     {
         const Workspace run({.threads = 1});
-        const auto x = values.clone();
-        (void)network.forward(x);
+        (void)network.forward(values.clone());
         CHECK(explanation.peak_bytes == run.report().peak_bytes);
     }
     // Each module that a trace hears of has one row, and its output's shape.
     std::map<std::string, Shape> outputs, told;
-    (void)network.forward(values, [&](std::string_view path, const auto& y) {
+    (void)network.forward(values.clone(), [&](std::string_view path, const auto& y) {
         outputs.insert_or_assign(std::string(path), y.shape());
     });
     for (const auto& row : explanation.rows) told.emplace(row.path, row.output);

@@ -42,7 +42,7 @@ TEST_CASE("the time of a fused step is its module's", "[parity]") {
     std::vector<std::string> paths;
     for (const auto& row : explanation.rows) paths.push_back(row.path);
     CHECK(paths == std::vector<std::string>{"block", "block.norm1", "block.conv1",
-                                            "block.norm2", "block.conv_shortcut",
+                                            "block.conv_shortcut", "block.norm2",
                                             "block.conv2"});
     // Norms and the last convolution do not announce their end: they last until the next
     // event. The block's own are three gaps: in front of norm1, behind conv1, and behind the

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace latent {
 
@@ -97,10 +98,14 @@ struct AutoencoderTinyBlock {
         if (pool) in = &(x = pool->forward(*in, trace));
         auto h = conv_activation(conv1, *in, act_fn, trace);
         h = conv_activation(conv2, h, act_fn, trace);
-        if (skip) in = &(x = skip->forward(*in, trace));
-        auto y = conv_add_activation(conv3, h, in, Activation::relu, trace);
-        trace(path, y);
-        return y;
+        if (skip) {
+            x = skip->forward(*in, trace);
+        } else if (in != &x) {
+            x = in->clone(); // a trace's own
+        }
+        x = conv_onto(std::move(x), conv3, h, Activation::relu, trace);
+        trace(path, x);
+        return x;
     }
 };
 

@@ -1,8 +1,7 @@
 #pragma once
 
-#include "latent/layers/conv2d.hpp"
-#include "latent/layers/group_norm.hpp"
 #include "latent/layers/linear.hpp"
+#include "latent/layers/norm_conv.hpp"
 #include "latent/ops/channels.hpp"
 
 #include <cstdint>
@@ -60,32 +59,40 @@ struct ResnetBlock2D {
         }
     }
 
+    /// In x's memory where the channels stay as they are.
     template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x,
-                                         const Trace& trace = {}) const {
+    [[nodiscard]] Tensor<Device> forward(Tensor<Device> x, const Trace& trace = {}) const {
         const auto& in = enter(trace, *this, x);
-        return behind_conv1(in, conv1.forward(norm_activation(norm1, in, act_fn, trace), trace),
-                            trace);
+        auto h = norm_conv(norm1, act_fn, conv1, in, trace);
+        return behind_conv1(std::move(x), in, h, trace);
     }
 
     /// With a time embedding. Throws Error for a block without time_emb_proj.
     template <Observer<Device> Trace = NoTrace>
-    [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& x, const Tensor<Device>& temb,
+    [[nodiscard]] Tensor<Device> forward(Tensor<Device> x, const Tensor<Device>& temb,
                                          const Trace& trace = {}) const {
         if (!time_emb_proj) fail(path, "a time embedding", "none", "temb_channels is 0");
         const auto& in = enter(trace, *this, x);
-        auto h = conv1.forward(norm_activation(norm1, in, act_fn, trace), trace);
+        auto h = norm_conv(norm1, act_fn, conv1, in, trace);
         const auto t = time_emb_proj->forward(activation(act_fn, temb.clone()), trace);
-        return behind_conv1(in, add_per_channel(std::move(h), t), trace);
+        h = add_per_channel(std::move(h), t);
+        return behind_conv1(std::move(x), in, h, trace);
     }
 
 private:
+    // `in` is x, unless a trace has put another tensor in its place.
     template <class Trace>
-    [[nodiscard]] Tensor<Device> behind_conv1(const Tensor<Device>& x, Tensor<Device> h,
+    [[nodiscard]] Tensor<Device> behind_conv1(Tensor<Device>&& x, const Tensor<Device>& in,
+                                              const Tensor<Device>& h,
                                               const Trace& trace) const {
-        h = norm_activation(norm2, h, act_fn, trace);
-        auto y = conv_shortcut ? conv_add(conv2, h, conv_shortcut->forward(x, trace), trace)
-                               : conv_add(conv2, h, x, trace);
+        Tensor<Device> skip;
+        if (conv_shortcut) {
+            skip = conv_shortcut->forward(in, trace);
+            x = Tensor<Device>();
+        } else {
+            skip = &in == &x ? std::move(x) : in.clone();
+        }
+        auto y = norm_conv_onto(std::move(skip), norm2, act_fn, conv2, h, trace);
         trace(path, y);
         return y;
     }

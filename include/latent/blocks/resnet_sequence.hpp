@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// What one resolution of an autoencoder has on the way down as on the way up: resnets, each
@@ -61,7 +62,7 @@ template <class Device, Observer<Device> Trace>
                                          const std::vector<Attention<Device>>& attentions,
                                          Tensor<Device> x, const Trace& trace) {
     for (std::size_t i = 0; i < resnets.size(); ++i) {
-        x = resnets[i].forward(x, trace);
+        x = resnets[i].forward(std::move(x), trace);
         if (!attentions.empty()) x = attentions[i].forward(x, trace);
     }
     return x;

@@ -55,8 +55,8 @@ struct UNetMidBlock2D {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(Tensor<Device> x, const Trace& trace = {}) const {
         return run(std::move(x), trace,
-                   [&](const ResnetBlock2D<Device>& resnet, const Tensor<Device>& h) {
-                       return resnet.forward(h, trace);
+                   [&](const ResnetBlock2D<Device>& resnet, Tensor<Device> h) {
+                       return resnet.forward(std::move(h), trace);
                    });
     }
 
@@ -65,8 +65,8 @@ struct UNetMidBlock2D {
     [[nodiscard]] Tensor<Device> forward(Tensor<Device> x, const Tensor<Device>& temb,
                                          const Trace& trace = {}) const {
         return run(std::move(x), trace,
-                   [&](const ResnetBlock2D<Device>& resnet, const Tensor<Device>& h) {
-                       return resnet.forward(h, temb, trace);
+                   [&](const ResnetBlock2D<Device>& resnet, Tensor<Device> h) {
+                       return resnet.forward(std::move(h), temb, trace);
                    });
     }
 
@@ -75,10 +75,10 @@ private:
     [[nodiscard]] Tensor<Device> run(Tensor<Device> x, const Trace& trace,
                                      const Step& step) const {
         (void)enter(trace, *this, x); // its layers say what they work on
-        x = step(resnets.front(), x);
+        x = step(resnets.front(), std::move(x));
         for (std::size_t i = 1; i < resnets.size(); ++i) {
             if (!attentions.empty()) x = attentions[i - 1].forward(x, trace);
-            x = step(resnets[i], x);
+            x = step(resnets[i], std::move(x));
         }
         trace(path, x);
         return x;

@@ -27,7 +27,9 @@ struct Upsample2D {
 
     Upsample2D(const Weights& w, const Upsample2DConfig& config) : path(w.path()) {
         if (config.use_conv) {
-            conv.emplace(w["conv"], Conv2dConfig{config.channels, config.out_channels});
+            conv.emplace(w["conv"], Conv2dConfig{.in_channels = config.channels,
+                                                 .out_channels = config.out_channels,
+                                                 .upsampled = true});
         }
     }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace latent {
 
@@ -18,6 +19,7 @@ struct Conv2dConfig {
     std::int64_t stride = 1;
     Padding padding = Padding::all(1); ///< zeros around the image; {} for none
     bool bias = true;
+    bool upsampled = false; ///< it stands behind an upsampling, and takes that along
 };
 
 /// A convolution with its parameters, packed for the device once, here.
@@ -55,9 +57,10 @@ private:
             bias =
                 w.parameter<Device>("bias", {config.out_channels}, Init::bias_uniform(fan_in));
         }
-        return Conv2dKernel<Device>(
-            weight, std::move(bias),
-            {.stride = {config.stride, config.stride}, .padding = config.padding});
+        return Conv2dKernel<Device>(weight, std::move(bias),
+                                    {.stride = {config.stride, config.stride},
+                                     .padding = config.padding,
+                                     .fast = w.options().fast && !config.upsampled});
     }
 };
 
@@ -93,11 +96,18 @@ template <class Device, Observer<Device> Trace>
                                trace);
 }
 
-/// conv(x) + added.
+/// activation(conv(x) + y), in y's memory where the device can.
 template <class Device, Observer<Device> Trace>
-[[nodiscard]] Tensor<Device> conv_add(const Conv2d<Device>& conv, const Tensor<Device>& x,
-                                      const Tensor<Device>& added, const Trace& trace) {
-    return conv_add_activation(conv, x, &added, Activation::none, trace);
+[[nodiscard]] Tensor<Device> conv_onto(Tensor<Device> y, const Conv2d<Device>& conv,
+                                       const Tensor<Device>& x, Activation act,
+                                       const Trace& trace) {
+    if constexpr (HasConv2dFusion<Device>) {
+        const auto& in = enter(trace, conv, x);
+        if constexpr (is_traced<Trace>) trace(conv.path, conv2d(in, conv.kernel));
+        return conv2d_onto(std::move(y), in, conv.kernel, {.activation = act});
+    } else {
+        return activation(act, add(conv.forward(x, trace), y));
+    }
 }
 
 /// conv(upsample_nearest(x, factor)). The large image is made for a trace that wants to see it.

@@ -45,8 +45,7 @@ struct Decoder {
         auto h = conv_in.forward(enter(trace, *this, z), trace);
         h = mid_block.forward(std::move(h), trace);
         for (const auto& block : up_blocks) h = block.forward(std::move(h), trace);
-        h = norm_activation(conv_norm_out, h, Activation::silu, trace);
-        auto y = conv_out.forward(h, trace);
+        auto y = norm_conv(conv_norm_out, Activation::silu, conv_out, h, trace);
         trace(path, y);
         return y;
     }

@@ -62,7 +62,9 @@ struct DecoderTiny {
                     layers[index++],
                     Conv2dConfig{.in_channels = channels,
                                  .out_channels = config.decoder_block_out_channels[i + 1],
-                                 .bias = false});
+                                 .bias = false,
+                                 .upsampled = upsample_fn == Interpolation::nearest &&
+                                              upsampling_scaling_factor == 2});
             }
         }
         conv_out.emplace(layers[index], Conv2dConfig{config.decoder_block_out_channels.back(),

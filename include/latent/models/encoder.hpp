@@ -47,8 +47,7 @@ struct Encoder {
         auto h = conv_in.forward(enter(trace, *this, x), trace);
         for (const auto& block : down_blocks) h = block.forward(std::move(h), trace);
         h = mid_block.forward(std::move(h), trace);
-        h = norm_activation(conv_norm_out, h, Activation::silu, trace);
-        auto y = conv_out.forward(h, trace);
+        auto y = norm_conv(conv_norm_out, Activation::silu, conv_out, h, trace);
         trace(path, y);
         return y;
     }

@@ -260,9 +260,8 @@ template <template <class> class Network, class... Settings>
     auto explanation = explainer.finish(recorder.requests());
     // A trace has fused steps computed in parts, so memory is that of a run without one.
     Workspace run({.threads = 1});
-    const Tensor<Meta> x(input);
     explanation.input = input;
-    explanation.output = network.forward(x).shape();
+    explanation.output = network.forward(Tensor<Meta>(input)).shape();
     explanation.peak_bytes = run.report().peak_bytes;
     return explanation;
 }
