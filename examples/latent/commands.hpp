@@ -30,6 +30,7 @@ struct RunOptions {
     std::string tile_blend; ///< "smooth" or "diffusers", either of them tiling; or empty
     std::optional<std::int64_t> tile_size; ///< in pixels; none: the network's own
     bool slicing = false;                  ///< the images of a batch one after the other
+    bool stream = false;                   ///< decode in strips, with the same bits
     bool check_finite = false;             ///< look at every weight and every layer
 };
 
@@ -156,6 +157,8 @@ void add_recorded_input_options(CLI::App& command, CLI::Option& network, std::st
 void add_run_options(CLI::App& command, RunOptions& options);
 /// Declares --tiling, --tile-blend, --tile-size, --slicing and --check-finite.
 void add_tiling_options(CLI::App& command, RunOptions& options);
+/// Declares --stream, of a command that decodes; behind add_tiling_options.
+void add_stream_option(CLI::App& command, RunOptions& options);
 /// Throws a usage error unless the options name the sides that are needed.
 void require_network(const NetworkFiles& network, bool encoder, bool decoder);
 

@@ -75,6 +75,7 @@ void Decode::add_to(CLI::App& app) {
     add_network_options(*command, network);
     add_run_options(*command, options);
     add_tiling_options(*command, options);
+    add_stream_option(*command, options);
     command->footer("Example:\n  latent decode latents.safetensors --decoder taef2_decoder.pth "
                     "-o photo.png");
     command->callback([this] {

@@ -80,6 +80,15 @@ void add_tiling_options(CLI::App& command, RunOptions& options) {
     });
 }
 
+void add_stream_option(CLI::App& command, RunOptions& options) {
+    auto* const stream = command.add_flag(
+        "--stream", options.stream,
+        "Decode in strips of rows: the same image in a fraction of the memory, and more time "
+        "(an AutoencoderKL)");
+    for (const auto* other : {"--tiling", "--tile-blend", "--check-finite"})
+        stream->excludes(command.get_option(other));
+}
+
 void require_network(const NetworkFiles& network, bool encoder, bool decoder) {
     if (!network.model.empty()) return;
     if (encoder && network.encoder.empty()) throw CLI::RequiredError("--model or --encoder");

@@ -16,6 +16,7 @@ void Reconstruct::add_to(CLI::App& app) {
     add_network_options(*command, network);
     add_run_options(*command, options);
     add_tiling_options(*command, options);
+    add_stream_option(*command, options);
     command->footer("Prints psnr_db, encode_s, decode_s and peak_mib.\n"
                     "Example:\n  latent reconstruct photo.png --encoder taef2_encoder.pth "
                     "--decoder taef2_decoder.pth -o back.png");

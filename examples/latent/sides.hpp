@@ -56,6 +56,11 @@ using OpenFiles = std::variant<AutoencoderTinyFiles, AutoencoderKLFiles>;
         }
     }
     std::visit([&](auto& open) { open.check_finite = options.check_finite; }, files);
+    if (const auto* const tiny = std::get_if<AutoencoderTinyFiles>(&files);
+        tiny != nullptr && options.stream) {
+        fail(tiny->path, "--stream for a tiny autoencoder", "an AutoencoderKL",
+             "--tiling exact gives a tiny one's image in less memory");
+    }
     if (const auto* const kl = std::get_if<AutoencoderKLFiles>(&files);
         kl != nullptr && options.tiling == "exact") {
         fail(kl->path, "--tiling exact for an AutoencoderKL",
@@ -127,6 +132,16 @@ template <template <class> class Side, class Config>
     return parts;
 }
 
+/// A side's output for x; that of a decoder in strips, if the options say so.
+template <template <class> class Side, class AnyDevice, class Trace>
+[[nodiscard]] Tensor<AnyDevice> side_of(const Side<AnyDevice>& side, const Tensor<AnyDevice>& x,
+                                        const RunOptions& options, const Trace& trace) {
+    if constexpr (requires { side.streamed(x, trace); }) {
+        if (options.stream) return side.streamed(x, trace);
+    }
+    return side.forward(x, trace);
+}
+
 /// A side's output for x, in slices and tiles as the options say.
 template <template <class> class Side, class AnyDevice, class Config, class Trace>
 [[nodiscard]] Tensor<AnyDevice> side_in_parts(const Side<AnyDevice>& side, const Config& config,
@@ -134,7 +149,7 @@ template <template <class> class Side, class AnyDevice, class Config, class Trac
                                               const RunOptions& options, const Trace& trace) {
     return in_parts(
         x, parts_of<Side>(config, options),
-        [&](const auto& part) { return side.forward(part, trace); },
+        [&](const auto& part) { return side_of(side, part, options, trace); },
         [&] { return side.receptive_field(); });
 }
 

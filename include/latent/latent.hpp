@@ -52,12 +52,13 @@
 #include "latent/blocks/autoencoder_tiny_block.hpp" // three convolutions and a skip
 
 // 5. Models: whole networks, and large images through them.
-#include "latent/models/receptive_field.hpp" // what a network sees of its input
-#include "latent/models/tile_blending.hpp"   // tiles as diffusers joins them
-#include "latent/models/smooth_tiles.hpp"    // tiles of one size, joined without a kink
-#include "latent/models/tiling.hpp"          // large images in slices and tiles
-#include "latent/models/encoder.hpp"         // image to moments
-#include "latent/models/decoder.hpp"         // latents to image
+#include "latent/models/receptive_field.hpp"  // what a network sees of its input
+#include "latent/models/tile_blending.hpp"    // tiles as diffusers joins them
+#include "latent/models/smooth_tiles.hpp"     // tiles of one size, joined without a kink
+#include "latent/models/tiling.hpp"           // large images in slices and tiles
+#include "latent/models/encoder.hpp"          // image to moments
+#include "latent/models/decoder.hpp"          // latents to image
+#include "latent/models/streamed_decoder.hpp" // the same in a fraction of the memory
 #include "latent/models/diagonal_gaussian_distribution.hpp" // where latents may lie
 #include "latent/models/latent_scaling.hpp"                 // raw, and as the UNet sees them
 #include "latent/models/autoencoder_kl.hpp"                 // Stable Diffusion's autoencoder

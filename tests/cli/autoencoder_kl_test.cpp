@@ -222,6 +222,33 @@ TEST_CASE("the command's tiles are the library's", "[cli]") {
                     vae.encode(bench.images).parameters));
 }
 
+TEST_CASE("--stream changes no byte of a file", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const KlBench bench;
+    const auto latents = bench.at("z.safetensors"), photo = bench.at("photo.png");
+    (void)bench.make({"encode", bench.at("images.safetensors")}, "z.safetensors");
+    const auto written = [&](const std::vector<std::string>& arguments,
+                             const std::string& out) {
+        (void)bench.make(arguments, out);
+        return read_text(bench / out);
+    };
+    const auto image = written({"decode", latents}, "image.safetensors");
+    CHECK(written({"decode", latents, "--stream"}, "streamed.safetensors") == image);
+    CHECK(written({"decode", latents, "--stream", "--slicing", "--threads", "2"},
+                  "streamed.safetensors") == image);
+    CHECK(written({"reconstruct", photo, "--stream"}, "streamed.png") ==
+          written({"reconstruct", photo}, "back.png"));
+    for (const std::vector<std::string>& other :
+         {std::vector<std::string>{"--tiling", "diffusers"},
+          std::vector<std::string>{"--tile-blend", "smooth"},
+          std::vector<std::string>{"--check-finite"}}) {
+        std::vector<std::string> arguments{"decode", latents, "--stream"};
+        arguments.insert(arguments.end(), other.begin(), other.end());
+        bench.refuse(arguments, "vae.safetensors", 2, "--stream");
+    }
+    bench.refuse({"encode", photo, "--stream"}, "vae.safetensors", 2, "--stream");
+}
+
 TEST_CASE("means and deviations by channel come from config.json", "[cli]") {
     if (command_path().empty()) return skip(no_command);
     const KlBench bench;

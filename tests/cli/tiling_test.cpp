@@ -127,6 +127,8 @@ TEST_CASE("the ways to join tiles", "[cli]") {
           smooth);
     // It implies tiling, by default in tiles that hold the whole photo.
     CHECK(decoded({"--tile-blend", "smooth"}) == whole);
+    bench.check_refusal({"decode", z, "--stream", "-o", bench.at("no.png")}, "net.safetensors",
+                        1, "expected an AutoencoderKL; --tiling exact");
     // Group norms have no exact tiles; they have smooth ones.
     const auto outcome =
         run_latent({"reconstruct", photo, "-m", bench.at("pooled.safetensors"), "-o",

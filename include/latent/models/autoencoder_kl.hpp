@@ -4,6 +4,7 @@
 #include "latent/models/diagonal_gaussian_distribution.hpp"
 #include "latent/models/encoder.hpp"
 #include "latent/models/latent_scaling.hpp"
+#include "latent/models/streamed_decoder.hpp"
 #include "latent/models/tiling.hpp"
 #include "latent/tensor/workspace.hpp"
 
@@ -37,9 +38,16 @@ template <class Device, Observer<Device> Trace>
 template <class Device, Observer<Device> Trace>
 [[nodiscard]] Tensor<Device>
 decode_latents(const std::optional<Conv2d<Device>>& post_quant_conv,
-               const Decoder<Device>& decoder, const Tensor<Device>& z, const Trace& trace) {
-    if (!post_quant_conv) return decoder.forward(z, trace);
-    return decoder.forward(post_quant_conv->forward(z, trace), trace);
+               const Decoder<Device>& decoder, const Tensor<Device>& z, bool in_strips,
+               const Trace& trace) {
+    const auto run = [&](const Tensor<Device>& x) {
+        if constexpr (HasStrips<Device>) {
+            if (in_strips) return streamed_decode(decoder, x, trace);
+        }
+        if (in_strips) fail("streaming", "a device without strips", "one that has them");
+        return decoder.forward(x, trace);
+    };
+    return post_quant_conv ? run(post_quant_conv->forward(z, trace)) : run(z);
 }
 
 /// Group norms and attention see the whole image, so no tile has what the whole one would give.
@@ -70,6 +78,7 @@ struct AutoencoderKL {
     std::optional<Conv2d<Device>> quant_conv, post_quant_conv;
 
     bool use_slicing = false;          ///< the images of a batch one after the other
+    bool use_streaming = false;        ///< decode in strips: less memory, more time, same bits
     bool use_tiling = false;           ///< images larger than a tile, tile by tile
     Tiling tiling = Tiling::ramped;    ///< diffusers' own; or smooth
     std::int64_t tile_sample_min_size; ///< pixels of a tile's side
@@ -123,7 +132,8 @@ struct AutoencoderKL {
                    .up = config.factor(),
                    .output_tile = tile_sample_min_size}),
             [&](const auto& part) {
-                return detail::decode_latents(post_quant_conv, decoder, part, trace);
+                return detail::decode_latents(post_quant_conv, decoder, part, use_streaming,
+                                              trace);
             },
             detail::no_exact_tiles);
     }
@@ -205,7 +215,13 @@ struct DecoderKL {
     template <Observer<Device> Trace = NoTrace>
     [[nodiscard]] Tensor<Device> forward(const Tensor<Device>& z,
                                          const Trace& trace = {}) const {
-        return detail::decode_latents(post_quant_conv, decoder, z, trace);
+        return detail::decode_latents(post_quant_conv, decoder, z, false, trace);
+    }
+    /// forward(z) in strips: less memory, more time, the same bits (streamed_decoder.hpp).
+    template <Observer<Device> Trace = NoTrace>
+    [[nodiscard]] Tensor<Device> streamed(const Tensor<Device>& z,
+                                          const Trace& trace = {}) const {
+        return detail::decode_latents(post_quant_conv, decoder, z, true, trace);
     }
     [[nodiscard]] ReceptiveField receptive_field() const { detail::no_exact_tiles(); }
 };
