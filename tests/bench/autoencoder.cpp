@@ -1,74 +1,118 @@
-// One side of an autoencoder at full size, and how long it took: one side of `./dev bench`.
-// usage: autoencoder CASE THREADS RUNS OUT
-//   CASE: tiny-decode (TAESD), sd1-decode, sd1-encode; 512 x 512 pixels
-//   OUT:  the raw float32 result, for the comparison
+// One side of an autoencoder, and how long it took: our side of `./dev bench`.
+// usage: autoencoder CASE SIZE INPUT THREADS RUNS OUT [fast] [half] [stream]
+//   CASE:       sd1-decode, sd1-encode, tiny-decode (TAESD), with the weights of seed 0;
+//               taef2-decode, taef2-encode, with trained weights from $LATENT_DATA/weights
+//   SIZE:       the image's side in pixels
+//   INPUT, OUT: raw float32 numbers
+//   fast, half: the convolutions' fast form, weights kept in half precision
+//   stream:     decode in strips
+#include "measured.hpp"
 
-#include "latent/io/system.hpp"
-#include "latent/latent.hpp"
+#include "latent/io.hpp"
 
-#include <chrono>
+#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
+#include <exception>
+#include <filesystem>
 #include <string>
+#include <vector>
 
 namespace {
 
-using Device = latent::Cpu<float>;
-using Result = latent::Tensor<Device>;
+using measured::Device;
 
-Result latents() { return latent::Generator(1).randn<Device>({1, 4, 64, 64}); }
-Result image() { return scale(latent::Generator(1).rand<Device>({1, 3, 512, 512}), 2, -1); }
+struct Arguments {
+    std::string name;
+    std::int64_t size;
+    std::string input;
+    measured::Way way;
+    std::vector<std::string> options;
 
-latent::AutoencoderKL<Device> stable_diffusion() {
+    [[nodiscard]] bool has(const std::string& option) const {
+        return std::ranges::find(options, option) != options.end();
+    }
+};
+
+latent::AutoencoderKLConfig stable_diffusion() {
     latent::AutoencoderKLConfig config;
     config.block_out_channels = {128, 256, 512, 512};
     config.down_block_types.assign(4, "DownEncoderBlock2D");
     config.up_block_types.assign(4, "UpDecoderBlock2D");
     config.layers_per_block = 2;
-    latent::TorchInit init(0);
-    return latent::AutoencoderKL<Device>(latent::Weights(init), config);
+    return config;
 }
 
-/// A warm-up, then `runs` timed ones, and the memory beyond what stood there before.
-template <class Call>
-void measure(int threads, int runs, const char* out, const Call& call) {
-    const auto before = latent::peak_memory_mib();
-    latent::Workspace run({.threads = threads});
-    Result result = call();
-    for (int i = 0; i < runs; ++i) {
-        const auto start = std::chrono::steady_clock::now();
-        result = call();
-        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-        std::printf("seconds %.6f\n", seconds.count());
+template <class Options>
+Options options_of(const Arguments& chosen) {
+    Options options{.fast = chosen.has("fast")};
+    if constexpr (requires { options.half; }) {
+        options.half = chosen.has("half");
+    } else if (chosen.has("half")) {
+        latent::fail("half", "an option", "no option of this version");
     }
-    std::printf("mib %.1f\n", latent::peak_memory_mib() - before);
-    std::ofstream(out, std::ios::binary)
-        .write(reinterpret_cast<const char*>(result.data()), result.numel() * 4);
+    return options;
+}
+
+latent::AutoencoderTiny<Device> trained_taef2(const latent::WeightOptions& options) {
+    const auto data = latent::environment("LATENT_DATA");
+    if (!data) latent::fail("LATENT_DATA", "nothing", "a folder with weights/taef2_*.pth");
+    const auto weights = std::filesystem::path(*data) / "weights";
+    auto files = latent::open_autoencoder_tiny(weights / "taef2_encoder.pth",
+                                               weights / "taef2_decoder.pth");
+    latent::CheckpointSource source(std::move(files.parts));
+    return latent::AutoencoderTiny<Device>(latent::Weights(source, "", options), files.config);
+}
+
+latent::Shape input_shape(const Arguments& chosen, std::int64_t latent_channels) {
+    if (chosen.name.ends_with("encode")) return {1, 3, chosen.size, chosen.size};
+    return {1, latent_channels, chosen.size / 8, chosen.size / 8};
+}
+
+/// Both sides of either kind of network; an AutoencoderKL's encoder gives its moments.
+template <class Network>
+void run(const Network& vae, const Arguments& chosen) {
+    const auto x =
+        measured::read(chosen.input, input_shape(chosen, vae.config.latent_channels));
+    measured::report(chosen.way, [&] {
+        if (chosen.name.ends_with("decode")) return vae.decode(x);
+        if constexpr (requires { vae.encode(x).parameters; }) {
+            return std::move(vae.encode(x).parameters);
+        } else {
+            return vae.encode(x);
+        }
+    });
 }
 
 } // namespace
 
-int main(int argc, char** argv) {
-    const std::string name = argc == 5 ? argv[1] : "";
-    const auto with = [&](const auto& call) {
-        measure(std::atoi(argv[2]), std::atoi(argv[3]), argv[4], call);
-        return 0;
-    };
-    if (name == "tiny-decode") {
-        latent::TorchInit init(0);
-        const latent::AutoencoderTiny<Device> vae{latent::Weights(init)};
-        return with([&, z = latents()] { return vae.decode(z); });
+int main(int argc, char** argv) try {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    if (words.size() < 6) {
+        std::fputs(
+            "usage: autoencoder CASE SIZE INPUT THREADS RUNS OUT [fast] [half] [stream]\n",
+            stderr);
+        return 2;
     }
-    if (name == "sd1-decode") {
-        const auto vae = stable_diffusion();
-        return with([&, z = latents()] { return vae.decode(z); });
+    const Arguments chosen{words[0],
+                           std::stoll(words[1]),
+                           words[2],
+                           {std::stoi(words[3]), std::stoi(words[4]), words[5]},
+                           {words.begin() + 6, words.end()}};
+    const auto options = options_of<latent::WeightOptions>(chosen);
+    latent::TorchInit init(0);
+    const latent::Weights weights(init, "", options);
+    if (chosen.name.starts_with("sd1-")) {
+        latent::AutoencoderKL<Device> vae(weights, stable_diffusion());
+        vae.use_streaming = chosen.has("stream");
+        run(vae, chosen);
+    } else if (chosen.name.starts_with("tiny-")) {
+        run(latent::AutoencoderTiny<Device>(weights), chosen);
+    } else if (chosen.name.starts_with("taef2-")) {
+        run(trained_taef2(options), chosen);
+    } else {
+        latent::fail("CASE", chosen.name, "a network and its side, as in sd1-decode");
     }
-    if (name == "sd1-encode") {
-        const auto vae = stable_diffusion();
-        return with([&, x = image()] { return std::move(vae.encode(x).parameters); });
-    }
-    std::fputs("usage: autoencoder tiny-decode|sd1-decode|sd1-encode THREADS RUNS OUT\n",
-               stderr);
-    return 2;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
 }

@@ -1,96 +1,99 @@
-"""Latent beside PyTorch, at 512x512 pixels: TAESD's decoder, and both sides of Stable Diffusion's.
+"""./dev bench: measures Latent beside other engines, and writes JSON.
 
-Every measurement is a process of its own: a warm-up, then timed runs, of which the median counts.
-The sides take turns, so that a change of the machine's mood meets all of them; what is printed is
-the median over these pairs, and the ratio pair by pair.
-
-usage: run.py LABEL=PROGRAM [LABEL=PROGRAM ...] [CASE ...]     (programs made from autoencoder.cpp)
+usage: run.py [SECTION...] [options]; --help lists them. docs/benchmarks.md tells what is
+measured and how.
 """
 
-import array
+import argparse
 import json
-import os
 import pathlib
-import statistics
-import subprocess
+import shutil
 import sys
 import tempfile
 
-CASES = {  # pairs, timed runs in each, and on how many threads
-    "tiny-decode": (5, 3, (1, 2)),
-    "sd1-decode": (3, 1, (2,)),
-    "sd1-encode": (3, 1, (2,)),
-}
-HERE = pathlib.Path(__file__).parent
-cpus = sorted(os.sched_getaffinity(0))
+import arithmetic
+import tables
+from cases import SECTIONS, USUAL, Bench
+from machine import ROOT, describe
+from programs import BUILD, build, compilers, peaks
+from sides import ENGINES
 
 
-def measure(command, case, threads, runs, out):
-    command = [*command, case, str(threads), str(runs), str(out)]
-    pinned = set(cpus[:threads])
-    done = subprocess.run(command, capture_output=True, text=True, check=True,
-                          preexec_fn=lambda: os.sched_setaffinity(0, pinned))
-    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
-    seconds = statistics.median(float(value) for name, value in lines if name == "seconds")
-    values = dict(lines)
-    return {"seconds": seconds, "mib": float(values["mib"]), "version": values.get("version", "")}
+def arguments():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n")[0])
+    parser.add_argument("sections", nargs="*", metavar="SECTION", default=[],
+                        help=", ".join(SECTIONS) + "; without one "
+                        + ", ".join(USUAL))
+    parser.add_argument("--write", action="store_true", help="store the results in "
+                        "docs/benchmarks/ and rewrite the tables of README and docs")
+    parser.add_argument("--case", action="append", help="of autoencoder, errors and ops: those "
+                        "whose name holds this")
+    parser.add_argument("--engine", action="append", choices=list(ENGINES),
+                        help="these yardsticks alone")
+    parser.add_argument("--compiler", help="those whose label holds this, as in clang")
+    parser.add_argument("--size", type=int, help="the image's side in pixels (512)")
+    parser.add_argument("--sizes", type=int, nargs="+", help="of the section sizes")
+    parser.add_argument("--threads", type=int, nargs="+", help="numbers of threads (2, 1)")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds")
+    parser.add_argument("--native", action="store_true", help="compile with -march=native")
+    parser.add_argument("--quick", action="store_true", help="one round, at 256x256 pixels")
+    chosen = parser.parse_args()
+    for section in chosen.sections:
+        if section not in SECTIONS:
+            sys.exit(f"no section {section}: there are {', '.join(SECTIONS)}")
+    chosen.sections = chosen.sections or USUAL
+    if chosen.quick:
+        chosen.size, chosen.rounds = chosen.size or 256, chosen.rounds or 1
+    parts = (chosen.quick, chosen.case, chosen.engine, chosen.size, chosen.sizes,
+             chosen.compiler, chosen.threads)
+    if chosen.write and any(parts):
+        sys.exit("--write: got a part of the measurement, expected the whole of a section")
+    return chosen
 
 
-def largest_difference(a, b):
-    x, y = array.array("f"), array.array("f")
-    x.frombytes(a.read_bytes())
-    y.frombytes(b.read_bytes())
-    if len(x) != len(y):
-        return float("inf")
-    worst = 0.0
-    for p, q in zip(x, y):
-        if not abs(p - q) <= worst:
-            worst = abs(p - q)
-    return worst
+def improve(peak, program, threads):
+    for count in threads:
+        most = peak.setdefault(str(count), {})
+        for key, value in peaks(program, count).items():
+            most[key] = max(most.get(key, 0), value)
 
 
-def compare(case, threads, commands, folder):
-    """Prints the table of a case, and returns its lines."""
-    pairs, runs, _ = CASES[case]
-    out = {label: folder / f"{label}.bin".replace(" ", "_") for label in commands}
-    results = {label: [] for label in commands}
-    for _ in range(pairs):
-        for label, command in commands.items():
-            results[label].append(measure(command, case, threads, runs, out[label]))
-    base = results["PyTorch"]
-    print(f"\n{case}, {threads} thread(s) on CPU {cpus[:threads]}, {pairs} interleaved pairs, "
-          f"{base[0]['version']}")
-    print(f"{'':16}{'seconds':>9}{'ratio':>8}{'(min - max)':>16}{'MiB':>8}{'difference':>12}")
-    report = []
-    for label, rows in results.items():
-        ratios = [row["seconds"] / other["seconds"] for row, other in zip(rows, base)]
-        line = {
-            "case": case, "label": label, "threads": threads,
-            "seconds": statistics.median(row["seconds"] for row in rows),
-            "ratio": statistics.median(ratios), "ratios": ratios,
-            "mib": statistics.median(row["mib"] for row in rows),
-            "largest_difference": largest_difference(out[label], out["PyTorch"]),
-        }
-        report.append(line)
-        spread = f"({min(ratios):.2f} - {max(ratios):.2f})"
-        print(f"{label:16}{line['seconds']:9.3f}{line['ratio']:8.2f}{spread:>16}"
-              f"{line['mib']:8.0f}{line['largest_difference']:12.1e}", flush=True)
-        if not line["largest_difference"] <= 1e-4:
-            sys.exit(f"{label}: the results differ from PyTorch's by more than 1e-4")
-    return report
+def main():
+    chosen = arguments()
+    arithmetic.self_test()
+    tables.self_test()
+    found = compilers(chosen.native)
+    if chosen.compiler:
+        found = {label: how for label, how in found.items() if chosen.compiler in label}
+    measured = {}
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        bench = Bench(chosen, found, pathlib.Path(folder))
+        program = next(iter(build("peak", compilers()).values()))
+        peak = {}
+        for section in chosen.sections:
+            about = describe(found)
+            # Before and after: the larger is the machine's.
+            improve(peak, program, bench.threads)
+            rows = SECTIONS[section](bench)
+            improve(peak, program, bench.threads)
+            measured[section] = {"name": section, "machine": about, "peak": peak, "rows": rows}
+            text = json.dumps(measured[section], indent=1) + "\n"
+            (BUILD / f"{section}.json").write_text(text)
+            print("\n" + tables.of_section(measured[section]), flush=True)
+    (ROOT / "build" / "bench.json").write_text(json.dumps(measured, indent=1) + "\n")
+    print("written: build/bench.json")
+    try:
+        for document in measured.values():
+            tables.require_agreement(document)
+    except tables.Refused as refusal:
+        sys.exit(f"these results are not to be shown: {refusal}")
+    if chosen.write:
+        tables.STORED.mkdir(exist_ok=True)
+        for section in measured:
+            shutil.copy(BUILD / f"{section}.json", tables.STORED / f"{section}.json")
+        tables.rewrite()
 
 
-sides = dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)
-chosen = [argument for argument in sys.argv[1:] if "=" not in argument] or list(CASES)
-for name in chosen:
-    if name not in CASES:
-        sys.exit(f"no case {name}: there are {', '.join(CASES)}")
-commands = {"PyTorch": [sys.executable, str(HERE / "autoencoder.py")]}
-commands |= {label: [program] for label, program in sides.items()}
-report = []
-with tempfile.TemporaryDirectory() as folder:
-    for name in chosen:
-        for threads in sorted({min(count, len(cpus)) for count in CASES[name][2]}):
-            report += compare(name, threads, commands, pathlib.Path(folder))
-pathlib.Path("build/bench.json").write_text(json.dumps(report, indent=1) + "\n")
-print("\nwritten: build/bench.json")
+if __name__ == "__main__":
+    main()
