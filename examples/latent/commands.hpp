@@ -32,6 +32,7 @@ struct RunOptions {
     bool slicing = false;                  ///< the images of a batch one after the other
     bool stream = false;                   ///< decode in strips, with the same bits
     bool check_finite = false;             ///< look at every weight and every layer
+    bool fast = false;                     ///< faster 3x3 convolutions that round worse
 };
 
 /// latent inspect PATH: what a file holds.

@@ -66,6 +66,10 @@ void add_tiling_options(CLI::App& command, RunOptions& options) {
         command.add_option("--tile-size", options.tile_size,
                            "The side of a tile in pixels (default: 512, or config.json's "
                            "sample_size)");
+    command.add_flag(
+        "--fast", options.fast,
+        "3x3 convolutions by F(4x4, 3x3): faster, at some three times the rounding "
+        "error");
     command.add_flag("--slicing", options.slicing, "The images of a batch one after the other");
     command.add_flag("--check-finite", options.check_finite,
                      "Name the first weight or layer that is NaN or infinite, and the first "

@@ -55,7 +55,12 @@ using OpenFiles = std::variant<AutoencoderTinyFiles, AutoencoderKLFiles>;
                  "it makes previews: latent preview --method approx");
         }
     }
-    std::visit([&](auto& open) { open.check_finite = options.check_finite; }, files);
+    std::visit(
+        [&](auto& open) {
+            open.check_finite = options.check_finite;
+            open.weights.fast = options.fast;
+        },
+        files);
     if (const auto* const tiny = std::get_if<AutoencoderTinyFiles>(&files);
         tiny != nullptr && options.stream) {
         fail(tiny->path, "--stream for a tiny autoencoder", "an AutoencoderKL",

@@ -132,6 +132,12 @@ TEST_CASE("encode writes the moments, and latents of every kind", "[cli]") {
     CHECK(bench.metadata("scaled.safetensors", "latents") == "scaled");
     CHECK(bench.metadata("scaled.safetensors", "scaling_factor").empty());
 
+    // Faster convolutions: other bits, and nearly the same numbers.
+    (void)bench.make(with({"--fast"}), "fast.safetensors");
+    const auto fast = bench.read("fast.safetensors", "parameters");
+    CHECK_FALSE(same_bits(fast, posterior.parameters));
+    CHECK(closeness(fast, as<double>(posterior.parameters)).relative <= 1e-5);
+
     // Both kinds decode to the image, because the files say which they are.
     const auto image = vae.decode(posterior.mode());
     (void)bench.make({"decode", bench.at("mode.safetensors")}, "image.safetensors");

@@ -64,3 +64,24 @@ TEST_CASE("blocks of tiles cover an image once", "[winograd]") {
         }
     }
 }
+
+TEST_CASE("every set of instructions makes the same convolution", "[winograd]") {
+    Generator random(7);
+    const auto x = uniform(random, {2, 37, 26, 19}), w = uniform(random, {21, 37, 3, 3});
+    const auto wide = as<double>(x);
+    const auto truth = reference::conv2d(wide, as<double>(w), Tensor<Cpu<double>>(),
+                                         {.padding = Padding::all(1)});
+    for (const auto path : {Instructions::baseline, Instructions::avx2, Instructions::avx512}) {
+        if (!has(path)) continue;
+        const Workspace run({.threads = 2, .instructions = path});
+        for (const bool fast : {false, true}) {
+            const Conv2dKernel<Cpu<float>> kernel(w, {},
+                                                  {.padding = Padding::all(1), .fast = fast});
+            const auto error = closeness(conv2d(x, kernel), truth).relative;
+            CAPTURE(name_of(path), fast, error);
+            // F(4x4, 3x3) adds numbers up to four times as large as the result.
+            CHECK(error <= (fast ? 1.5e-6 : 4e-7));
+            CHECK(error > 0);
+        }
+    }
+}

@@ -47,11 +47,12 @@ void check_config(const std::string& where, const Config& config) {
 /// device. `path` begins an Error; `place` is where in the checkpoint the network stands.
 template <template <class> class Model, class Device, class Config>
 [[nodiscard]] Model<Device> build_checked(const std::string& path, CheckpointSource source,
-                                          const Config& config, const std::string& place = {}) {
+                                          const Config& config, const WeightOptions& options,
+                                          const std::string& place = {}) {
     Recorder recorder;
     naming_file(path, [&] { (void)Model<Meta>(Weights(recorder, place), config); });
     source.check(recorder.requests());
-    return Model<Device>(Weights(source, place), config);
+    return Model<Device>(Weights(source, place, options), config);
 }
 
 } // namespace latent::detail

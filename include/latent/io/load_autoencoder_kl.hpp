@@ -38,6 +38,7 @@ struct AutoencoderKLFiles {
     AutoencoderKLKeys keys = {};
     CheckpointPart part;
     bool check_finite = false; ///< whether a weight that is NaN or infinite is an Error
+    WeightOptions weights{};   ///< how the network keeps and uses them
 };
 
 /// Opens a model: whatever find_model() understands (model_files.hpp), both halves or one.
@@ -98,7 +99,9 @@ template <template <class> class Model, class Device>
     files.part.within = std::move(roots);
     const auto path = files.path;
     const auto config = files.config;
-    return build_checked<Model, Device>(path, autoencoder_kl_source(std::move(files)), config);
+    const auto options = files.weights;
+    return build_checked<Model, Device>(path, autoencoder_kl_source(std::move(files)), config,
+                                        options);
 }
 
 } // namespace detail

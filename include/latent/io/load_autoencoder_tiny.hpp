@@ -107,6 +107,7 @@ struct AutoencoderTinyFiles {
         decoder; ///< nothing for a side that is not there
     std::vector<CheckpointPart> parts;
     bool check_finite = false; ///< whether a weight that is NaN or infinite is an Error
+    WeightOptions weights{};   ///< how the network keeps and uses them
 };
 
 namespace detail {
@@ -180,7 +181,8 @@ template <template <class> class Model, class Device>
 [[nodiscard]] Model<Device> build_tiny(AutoencoderTinyFiles files, const std::string& place) {
     CheckpointSource source(std::move(files.parts));
     if (files.check_finite) source.require_finite();
-    return build_checked<Model, Device>(files.path, std::move(source), files.config, place);
+    return build_checked<Model, Device>(files.path, std::move(source), files.config,
+                                        files.weights, place);
 }
 
 template <template <class> class Model, class Device>
