@@ -33,9 +33,10 @@ inline constexpr bool latent::is_traced<latent::test::CallCounter> = false;
 namespace {
 
 template <class Device>
-Decoder<Device> seeded_decoder(const AutoencoderKLConfig& config, std::uint64_t seed = 6) {
+Decoder<Device> seeded_decoder(const AutoencoderKLConfig& config, std::uint64_t seed = 6,
+                               const WeightOptions& options = {}) {
     TorchInit init(seed);
-    return Decoder<Device>(Weights{init}["decoder"], config);
+    return Decoder<Device>(Weights(init, "decoder", options), config);
 }
 Decoder<Meta> meta_decoder(const AutoencoderKLConfig& config) {
     Recorder recorder;
@@ -84,7 +85,8 @@ TEST_CASE("a decoder in strips has the bits of one at once", "[models]") {
     std::map<std::int64_t, int> ways; // how often resnets made so many passes
     for (int i = 0; i < 24; ++i) {
         const auto config = random_kl_config(random);
-        const auto decoder = seeded_decoder<Cpu<float>>(config, static_cast<std::uint64_t>(i));
+        const auto decoder = seeded_decoder<Cpu<float>>(config, static_cast<std::uint64_t>(i),
+                                                        {.fast = i % 3 == 0});
         const auto h = 1 + i % 7, w = 1 + i % 5;
         const auto z = random.randn<Cpu<float>>({1 + i % 2, 4, h, w});
         const auto expected = decoder.forward(z);
