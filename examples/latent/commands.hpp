@@ -1,5 +1,7 @@
 #pragma once
 
+#include <latent/tensor/weights.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,7 +34,7 @@ struct RunOptions {
     bool slicing = false;                  ///< the images of a batch one after the other
     bool stream = false;                   ///< decode in strips, with the same bits
     bool check_finite = false;             ///< look at every weight and every layer
-    bool fast = false;                     ///< faster 3x3 convolutions that round worse
+    WeightOptions weights{};               ///< --fast, --weights
 };
 
 /// latent inspect PATH: what a file holds.

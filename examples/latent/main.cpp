@@ -67,9 +67,16 @@ void add_tiling_options(CLI::App& command, RunOptions& options) {
                            "The side of a tile in pixels (default: 512, or config.json's "
                            "sample_size)");
     command.add_flag(
-        "--fast", options.fast,
+        "--fast", options.weights.fast,
         "3x3 convolutions by F(4x4, 3x3): faster, at some three times the rounding "
         "error");
+    command
+        .add_option_function<std::string>(
+            "--weights",
+            [&options](const std::string& kind) { options.weights.half = kind == "f16"; },
+            "f16 keeps filters in half precision, and computes in float32: a third of the "
+            "memory or less (default: f32)")
+        ->check(CLI::IsMember({"f32", "f16"}));
     command.add_flag("--slicing", options.slicing, "The images of a batch one after the other");
     command.add_flag("--check-finite", options.check_finite,
                      "Name the first weight or layer that is NaN or infinite, and the first "

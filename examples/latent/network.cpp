@@ -152,7 +152,7 @@ Reconstruction there_and_back(const NetworkFiles& network, Files files,
 Reconstruction there_and_back_untrained(const Tensor<Device>& image,
                                         const RunOptions& options) {
     TorchInit weights(0);
-    const AutoencoderTiny<Device> vae{Weights(weights, "", {.fast = options.fast})};
+    const AutoencoderTiny<Device> vae{Weights(weights, "", options.weights)};
     return there_and_back(
         "TAESD of seed 0", vae.config, [&]() -> const auto& { return vae.encoder; },
         [&]() -> const auto& { return vae.decoder; }, image, options);

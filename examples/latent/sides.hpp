@@ -58,7 +58,7 @@ using OpenFiles = std::variant<AutoencoderTinyFiles, AutoencoderKLFiles>;
     std::visit(
         [&](auto& open) {
             open.check_finite = options.check_finite;
-            open.weights.fast = options.fast;
+            open.weights = options.weights;
         },
         files);
     if (const auto* const tiny = std::get_if<AutoencoderTinyFiles>(&files);

@@ -138,6 +138,17 @@ TEST_CASE("encode writes the moments, and latents of every kind", "[cli]") {
     CHECK_FALSE(same_bits(fast, posterior.parameters));
     CHECK(closeness(fast, as<double>(posterior.parameters)).relative <= 1e-5);
 
+    // Filters in half precision: the numbers of the network that is told so.
+    (void)bench.make(with({"--weights", "f16"}), "half.safetensors");
+    auto files = open_autoencoder_kl(bench / "vae.safetensors");
+    files.weights.half = true;
+    const auto half = load_encoder_kl(std::move(files)).forward(bench.images);
+    CHECK(same_bits(bench.read("half.safetensors", "parameters"), half));
+    CHECK_FALSE(same_bits(half, posterior.parameters));
+    (void)bench.make(with({"--weights", "f32"}), "single.safetensors");
+    CHECK(same_bits(bench.read("single.safetensors", "parameters"), posterior.parameters));
+    bench.refuse(with({"--weights", "f8"}), "vae.safetensors", 2, "--weights");
+
     // Both kinds decode to the image, because the files say which they are.
     const auto image = vae.decode(posterior.mode());
     (void)bench.make({"decode", bench.at("mode.safetensors")}, "image.safetensors");

@@ -119,8 +119,8 @@ TEST_CASE("weights of half precision are widened", "[load]") {
     save_network(folder / "half", small_config(), 3, diffusers_name, true);
     const auto decoder = load_decoder_tiny<Cpu<double>>(folder / "half");
     const auto whole = seeded(3);
-    const double* const bias = decoder.conv_in.kernel.bias();
-    const float* const expected = whole.decoder.conv_in.kernel.bias();
+    const double* const bias = decoder.conv_in.kernel.bias()->data();
+    const float* const expected = whole.decoder.conv_in.kernel.bias()->data();
     REQUIRE(bias != nullptr);
     REQUIRE(expected != nullptr);
     for (std::size_t i = 0; i < 12; ++i) {

@@ -77,3 +77,30 @@ TEST_CASE("the fused steps around a Conv2d have the bits of its composition", "[
     CHECK(
         same_bits(upsample_conv(3, conv, x, NoTrace()), conv.forward(upsample_nearest(x, 3))));
 }
+
+TEST_CASE("a Conv2d in half refuses weights beyond it", "[layers]") {
+    class Large final : public WeightSource {
+    public:
+        explicit Large(float value) : value_(value) {}
+        void read(const ParameterRequest&, std::span<float> out) override {
+            std::ranges::fill(out, 1.0F);
+            out.back() = value_;
+        }
+        void read(const ParameterRequest&, std::span<double>) override {}
+
+    private:
+        float value_;
+    };
+    const auto make = [](float value) {
+        Large source(value);
+        return Conv2d<Cpu<float>>(Weights(source, "decoder.conv_in", {.half = true}),
+                                  {.in_channels = 4, .out_channels = 4});
+    };
+    CHECK(
+        message_of([&] { (void)make(-70000.0F); }) ==
+        "decoder.conv_in.weight: got 7e+04, expected numbers up to 65504, the largest in half "
+        "precision; keep the weights in float32");
+    // 65519 is rounded to 65504; what is infinite already stays so.
+    for (const float value : {65519.0F, std::numeric_limits<float>::infinity()})
+        CHECK(make(value).kernel.filters().widened().numel() > 0);
+}

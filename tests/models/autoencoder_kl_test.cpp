@@ -61,6 +61,21 @@ AutoencoderKL<Device> tiled_kl() {
     return AutoencoderKL<Device>(Weights{init}, tiled_kl_config());
 }
 
+/// torch's initial weights, those of convolutions rounded to half precision.
+class HalfFilters final : public WeightSource {
+public:
+    explicit HalfFilters(std::uint64_t seed) : init_(seed) {}
+    void read(const ParameterRequest& request, std::span<float> out) override {
+        init_.read(request, out);
+        if (request.shape.rank() != 4) return;
+        for (auto& value : out) value = Half::nearest(value);
+    }
+    void read(const ParameterRequest&, std::span<double>) override {}
+
+private:
+    TorchInit init_;
+};
+
 } // namespace
 
 TEST_CASE("AutoencoderKL has its parameters", "[models]") {
@@ -246,6 +261,33 @@ TEST_CASE("Meta foretells a run of AutoencoderKL", "[models]") {
               encode);
         const auto decode = memory_and_shape([&] { return model.decode(latents).shape(); });
         CHECK(memory_and_shape([&] { return meta.decode(planned_latents).shape(); }) == decode);
+    }
+}
+
+TEST_CASE("with weights in half an AutoencoderKL is that of rounded filters", "[models]") {
+    for (const auto& network : kl_networks(false)) {
+        INFO(network.name);
+        const WeightOptions in_half{.half = true};
+        TorchInit init(network.seed);
+        HalfFilters filters(network.seed);
+        Recorder recorder;
+        AutoencoderKL<Cpu<float>> half(Weights(init, "", in_half), network.config);
+        const AutoencoderKL<Cpu<float>> rounded(Weights{filters}, network.config);
+        AutoencoderKL<Meta> meta(Weights(recorder, "", in_half), network.config);
+        const auto image = network.draw_image(), latents = network.draw_latents();
+        CHECK(same_bits(half.encode(image).parameters, rounded.encode(image).parameters));
+        const Tensor<Meta> planned_latents(network.latents);
+        const auto decoded = rounded.decode(latents);
+        CHECK_FALSE(same_bits(decoded, network.model<Cpu<float>>().decode(latents)));
+        for (const bool streams : {false, true}) {
+            half.use_streaming = meta.use_streaming = streams;
+            const Workspace run({.record_memory = true});
+            CHECK(same_bits(half.decode(latents), decoded));
+            const Workspace planned({.record_memory = true});
+            (void)meta.decode(planned_latents);
+            const bool same = planned.report().memory == run.report().memory;
+            CHECK(same);
+        }
     }
 }
 

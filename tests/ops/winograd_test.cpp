@@ -9,8 +9,9 @@ using namespace latent::test;
 TEST_CASE("winograd_pack transforms every filter", "[winograd]") {
     Generator random(0);
     const auto weight = as<double>(uniform(random, {9, 2, 3, 3}));
-    const auto packed = detail::winograd_pack(weight, detail::WinogradForm::f2);
-    REQUIRE(packed.shape() == Shape{16, 2, 2, 8});
+    Tensor<Cpu<double>> packed(Shape{16, 2, 2, 8});
+    detail::winograd_pack(detail::im2col_pack(weight).data(), 2, 2, detail::WinogradForm::f2,
+                          packed.data());
     const auto at = [&](std::int64_t point, std::int64_t k, std::int64_t c) {
         return packed.data()[((point * 2 + k / 8) * 2 + c) * 8 + k % 8];
     };
@@ -40,7 +41,7 @@ TEST_CASE("the points of F(4x4, 3x3) make a convolution", "[winograd]") {
     const auto truth =
         reference::conv2d(x, weight, Tensor<Cpu<double>>(), {.padding = Padding::all(1)});
     CHECK(closeness(conv2d(x, fast), truth).relative <= 1e-14);
-    CHECK(fast.form() == detail::WinogradForm::f4);
+    CHECK(detail::winograd_form(fast.geometry()) == detail::WinogradForm::f4);
 }
 
 TEST_CASE("blocks of tiles cover an image once", "[winograd]") {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "latent/tensor/error.hpp"
+#include "latent/tensor/half.hpp"
 
 #include <array>
 #include <bit>
@@ -116,22 +117,6 @@ template <class Number>
     return number;
 }
 
-/// IEEE 754 binary16: 5 bits of exponent, 10 of mantissa. Every value fits a float exactly.
-[[nodiscard]] inline float float_from_half(std::uint16_t half) {
-    constexpr std::uint32_t exponent_mask = 0x1FU << 23U;
-    std::uint32_t bits = (half & 0x7FFFU) << 13U;
-    const auto exponent = bits & exponent_mask;
-    bits += (127U - 15U) << 23U;
-    if (exponent == exponent_mask) bits += (128U - 16U) << 23U; // infinity and NaN
-    float value = std::bit_cast<float>(bits);
-    if (exponent == 0) {
-        // A subnormal has no hidden leading 1: give it one, then take its value away again.
-        value = std::bit_cast<float>(bits + (1U << 23U)) - std::bit_cast<float>(113U << 23U);
-    }
-    const auto sign = static_cast<std::uint32_t>(half & 0x8000U) << 16U;
-    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
-}
-
 /// bfloat16: the upper half of a float.
 [[nodiscard]] inline float float_from_bfloat16(std::uint16_t bits) {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
@@ -206,7 +191,8 @@ void convert(DType dtype, std::span<const std::byte> bytes, std::span<Real> out)
     };
     switch (dtype) {
     case DType::F16:
-        return convert_each<std::uint16_t>(bytes, out, float_from_half);
+        return convert_each<Half>(bytes, out,
+                                  [](Half half) { return static_cast<float>(half); });
     case DType::BF16:
         return convert_each<std::uint16_t>(bytes, out, float_from_bfloat16);
     case DType::F32:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "latent/ops/check_finite.hpp"
 #include "latent/ops/conv2d.hpp"
 #include "latent/tensor/trace.hpp"
 #include "latent/tensor/weights.hpp"
@@ -11,6 +12,20 @@
 #include <utility>
 
 namespace latent {
+
+namespace detail {
+
+/// Throws Error where a finite weight is too large for half precision.
+template <class S>
+void require_half(const std::string& name, const Tensor<Cpu<S>>& weight) {
+    const auto largest = extremes(weight).largest;
+    if (largest < 65520) return;
+    fail(name, short_number(largest), "numbers up to 65504, the largest in half precision",
+         "keep the weights in float32");
+}
+inline void require_half(const std::string&, const Tensor<Meta>&) {}
+
+} // namespace detail
 
 struct Conv2dConfig {
     std::int64_t in_channels = 0;
@@ -52,6 +67,7 @@ private:
         auto weight =
             w.parameter<Device>("weight", {config.out_channels, config.in_channels, size, size},
                                 Init::kaiming_uniform(fan_in));
+        if (w.options().half) detail::require_half(w.path() + ".weight", weight);
         std::optional<Tensor<Device>> bias;
         if (config.bias) {
             bias =
@@ -60,7 +76,8 @@ private:
         return Conv2dKernel<Device>(weight, std::move(bias),
                                     {.stride = {config.stride, config.stride},
                                      .padding = config.padding,
-                                     .fast = w.options().fast && !config.upsampled});
+                                     .fast = w.options().fast && !config.upsampled,
+                                     .half = w.options().half});
     }
 };
 

@@ -2,6 +2,7 @@
 
 #include "latent/ops/activation.hpp"
 #include "latent/tensor/devices.hpp"
+#include "latent/tensor/half.hpp"
 #include "latent/tensor/parallel.hpp"
 
 #include <algorithm>
@@ -18,9 +19,6 @@
 /// half precision could not hold.
 
 namespace latent {
-
-/// The largest finite number of IEEE half precision (float16); beyond it comes infinity.
-inline constexpr double largest_half = 65504;
 
 /// What stands out in a tensor.
 struct Extremes {

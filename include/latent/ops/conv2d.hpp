@@ -1,7 +1,7 @@
 #pragma once
 
 #include "latent/ops/arithmetic.hpp"
-#include "latent/ops/conv2d_geometry.hpp"
+#include "latent/ops/conv2d_filters.hpp"
 #include "latent/ops/im2col.hpp"
 #include "latent/ops/strip.hpp"
 #include "latent/ops/upsample_nearest.hpp"
@@ -65,17 +65,13 @@ template <class S>
 /// A convolution's weights in the form that the device's fast path wants, made once from
 ///   weight [out_channels, in_channels, kernel_h, kernel_w], bias [out_channels] or none.
 template <class Device>
-class Conv2dKernel;
-
-template <class S>
-class Conv2dKernel<Cpu<S>> {
+class Conv2dKernel {
 public:
-    Conv2dKernel(const Tensor<Cpu<S>>& weight, std::optional<Tensor<Cpu<S>>> bias,
+    Conv2dKernel(const Tensor<Device>& weight, std::optional<Tensor<Device>> bias,
                  const Conv2dOptions& options = {})
         : geometry_(weight.shape(), options),
-          bias_(std::move(bias)),
-          packed_(geometry_.uses_winograd() ? detail::winograd_pack(weight, form())
-                                            : detail::im2col_pack(weight)) {
+          filters_(weight, geometry_),
+          bias_(std::move(bias)) {
         if (bias_ && bias_->shape() != Shape{geometry_.out_channels}) {
             fail("conv2d bias", to_string(bias_->shape()),
                  "shape " + to_string(Shape{geometry_.out_channels}));
@@ -83,28 +79,13 @@ public:
     }
 
     [[nodiscard]] const Conv2dGeometry& geometry() const { return geometry_; }
-    [[nodiscard]] const S* packed() const { return packed_.data(); }
-    [[nodiscard]] const S* bias() const { return bias_ ? bias_->data() : nullptr; }
-    [[nodiscard]] detail::WinogradForm form() const {
-        return geometry_.options.fast ? detail::WinogradForm::f4 : detail::WinogradForm::f2;
-    }
+    [[nodiscard]] const Conv2dFilters<Device>& filters() const { return filters_; }
+    [[nodiscard]] const std::optional<Tensor<Device>>& bias() const { return bias_; }
 
 private:
     Conv2dGeometry geometry_;
-    std::optional<Tensor<Cpu<S>>> bias_;
-    Tensor<Cpu<S>> packed_;
-};
-
-template <>
-class Conv2dKernel<Meta> {
-public:
-    Conv2dKernel(const Tensor<Meta>& weight, const std::optional<Tensor<Meta>>&,
-                 const Conv2dOptions& options = {})
-        : geometry_(weight.shape(), options) {}
-    [[nodiscard]] const Conv2dGeometry& geometry() const { return geometry_; }
-
-private:
-    Conv2dGeometry geometry_;
+    Conv2dFilters<Device> filters_;
+    std::optional<Tensor<Device>> bias_;
 };
 
 namespace detail {
@@ -117,9 +98,12 @@ void conv2d_into(const Strip<Cpu<S>>& x, const Conv2dKernel<Cpu<S>>& kernel, con
     const auto [N, C, R, W] = nchw(*x.rows, "conv2d");
     const ImageRows<const S> in{x.rows->data(), R * W, x.first, x.height, W};
     const S* add = fusion.add ? fusion.add->data() : nullptr;
+    const S* bias = kernel.bias() ? kernel.bias()->data() : nullptr;
+    const auto made = kernel.filters().widened();
+    const S* filters = kernel.filters().kept_or(made).data();
     if (!geometry.uses_winograd()) {
-        Im2col<S>{geometry,   in,       kernel.packed(), kernel.bias(), y.data(),
-                  rows.begin, rows.end, y.dim(3),        add,           fusion.activation}
+        Im2col<S>{geometry,   in,       filters,  bias, y.data(),
+                  rows.begin, rows.end, y.dim(3), add,  fusion.activation}
             .run(N);
         return;
     }
@@ -128,15 +112,17 @@ void conv2d_into(const Strip<Cpu<S>>& x, const Conv2dKernel<Cpu<S>>& kernel, con
                            .channels = C,
                            .y = {y.data(), y.dim(2) * y.dim(3), rows.begin, rows.end, y.dim(3)},
                            .y_channels = y.dim(1),
-                           .bias = kernel.bias(),
+                           .bias = bias,
                            .add = add,
                            .activation = fusion.activation};
     if (fusion.norm) image.norm = image_norm(*fusion.norm, fusion.before);
-    const auto form = fusion.upsample == 2 ? WinogradForm::f2_upsampled : kernel.form();
-    Winograd<S>{form, image, kernel.packed(), geometry.options.padding}.run(N);
+    const auto form =
+        fusion.upsample == 2 ? WinogradForm::f2_upsampled : winograd_form(geometry);
+    Winograd<S>{form, image, filters, geometry.options.padding}.run(N);
 }
 inline void conv2d_into(const Strip<Meta>&, const Conv2dKernel<Meta>& kernel, const Range&,
                         const Conv2dFusion<Meta>&, const Tensor<Meta>& y) {
+    const auto made = kernel.filters().widened();
     if (auto* run = Workspace::current()) {
         run->report().multiply_adds += y.numel() * kernel.geometry().depth();
     }

@@ -22,6 +22,7 @@ struct Conv2dOptions {
     std::array<std::int64_t, 2> stride{1, 1}; ///< down, right
     Padding padding{};
     bool fast = false; ///< 3x3 with stride 1: faster, and less exact (F(4x4, 3x3))
+    bool half = false; ///< the weights are rounded to half precision, and kept in it
 };
 
 /// What a convolution may do on the way, so that no image is written and read again for it:

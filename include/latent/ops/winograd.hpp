@@ -36,38 +36,41 @@ namespace latent::detail {
     return {{4.0 / 9, 0, 0}, {-r, -q, -p}, {-r, q, -p}, {p, q, r}, {p, -q, r}, {0, 0, 4.0 / 9}};
 }
 
-/// [points][panels of 8 output channels][in_channels][8]: G g G^T in double, rounded once.
+/// Filters [panels of 8 output channels][channels][3x3][8] to the points at which they are
+/// multiplied, [points][panels][channels][8]: G g G^T in double, rounded once.
 template <class S>
-[[nodiscard]] Tensor<Cpu<S>> winograd_pack(const Tensor<Cpu<S>>& weight, WinogradForm form) {
+void winograd_pack(const S* filters, std::int64_t panels, std::int64_t channels,
+                   WinogradForm form, S* packed) {
+    using Rows = std::array<double, panel_rows>;
     const auto G = filter_rows(form);
-    const auto [K, C, kernel_h, kernel_w] = nchw(weight, "conv2d weight");
-    const auto panels = (K + panel_rows - 1) / panel_rows;
-    const auto points = std::ssize(G) * std::ssize(G);
-    Tensor<Cpu<S>> packed(Shape{points, panels, C, panel_rows});
-    parallel_for(panels, [&, K = K, C = C](std::int64_t panel, int) {
-        for (std::int64_t c = 0; c < C; ++c) {
-            for (std::int64_t row = 0; row < panel_rows; ++row) {
-                const auto k = panel * panel_rows + row;
-                S* to = packed.data() + (panel * C + c) * panel_rows + row;
-                for (const auto& down : G) {
-                    for (const auto& across : G) {
-                        double sum = 0;
-                        for (std::size_t y = 0; k < K && y < 3; ++y) {
-                            for (std::size_t x = 0; x < 3; ++x) {
-                                sum += down[y] * across[x] *
-                                       static_cast<double>(
-                                           weight.data()[(k * C + c) * 9 +
-                                                         static_cast<std::int64_t>(y * 3 + x)]);
-                            }
-                        }
-                        *to = static_cast<S>(sum);
-                        to += panels * C * panel_rows;
+    const auto plane = panels * channels * panel_rows;
+    parallel_for(panels, [&](std::int64_t panel, int) {
+        for (auto c = panel * channels; c < (panel + 1) * channels; ++c) {
+            std::array<Rows, 9> g;
+            for (std::size_t i = 0; i < 9; ++i) {
+                const S* from = filters + (c * 9 + static_cast<std::int64_t>(i)) * panel_rows;
+                std::ranges::copy_n(from, panel_rows, g[i].begin());
+            }
+            S* to = packed + c * panel_rows;
+            for (const auto& down : G) {
+                std::array<Rows, 3> column;
+                for (std::size_t x = 0; x < 3; ++x) {
+                    for (std::size_t k = 0; k < panel_rows; ++k) {
+                        column[x][k] =
+                            down[0] * g[x][k] + down[1] * g[x + 3][k] + down[2] * g[x + 6][k];
                     }
+                }
+                for (const auto& across : G) {
+                    for (std::size_t k = 0; k < panel_rows; ++k) {
+                        to[k] =
+                            static_cast<S>(across[0] * column[0][k] + across[1] * column[1][k] +
+                                           across[2] * column[2][k]);
+                    }
+                    to += plane;
                 }
             }
         }
     });
-    return packed;
 }
 
 /// How the tiles of an image are cut into blocks: `across` x `down` tiles in each.

@@ -4,6 +4,7 @@
 #include "latent/parity/scale_hypotheses.hpp"
 #include "latent/parity/value_hypotheses.hpp"
 #include "latent/parity/weight_hypotheses.hpp"
+#include "latent/tensor/half.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -40,8 +41,6 @@ namespace detail {
     for (const auto place : sample_places(right.numel(), count)) places.insert(place);
     return {places.begin(), places.end()};
 }
-
-inline constexpr double largest_half = 65504;
 
 /// Whether values were too large for half precision: infinite, or cut, where the right ones
 /// are beyond 65504.
@@ -104,7 +103,7 @@ inline constexpr double largest_half = 65504;
     (void)replay.run(region, {}, kept);
     if (!all.finite()) {
         const auto inside = detail::largest_inside(replay, region, kept);
-        if (!half || inside <= detail::largest_half) return unknown;
+        if (!half || inside <= largest_half) return unknown;
         return {"half overflow", "products up to " + detail::figure(inside) +
                                      " inside of it, where half precision ends at 65504"};
     }

@@ -40,6 +40,8 @@ public:
 /// How layers keep and use their weights; a choice for a whole network.
 struct WeightOptions {
     bool fast = false; ///< faster 3x3 convolutions that round worse: F(4x4, 3x3)
+    bool half = false; ///< filters of convolutions rounded to half precision and kept in it,
+                       ///< widened anew for each run: a fraction of the memory
 };
 
 /// A place in a checkpoint, from which a block constructs itself:
