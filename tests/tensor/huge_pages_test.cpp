@@ -9,7 +9,7 @@ using namespace latent;
 
 TEST_CASE("memory is aligned as asked, large memory to a huge page", "[tensor]") {
     for (const std::size_t bytes :
-         {std::size_t{64}, huge_page - 1, huge_page, 3 * huge_page + 5}) {
+         {std::size_t{64}, huge_page - 1, huge_page, 3 * huge_page + 5, 20 * huge_page}) {
         void* memory = allocate_bytes(bytes, 64);
         const auto address = reinterpret_cast<std::uintptr_t>(memory);
         CAPTURE(bytes);

@@ -31,6 +31,14 @@ inline constexpr int build = 0
 #endif
     ;
 
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool address_sanitizer = true;
+#elif defined(__has_feature)
+inline constexpr bool address_sanitizer = __has_feature(address_sanitizer);
+#else
+inline constexpr bool address_sanitizer = false;
+#endif
+
 #if defined(__aarch64__) || defined(_M_ARM64)
 inline constexpr std::string_view baseline_name = "NEON";
 #elif defined(__x86_64__) || defined(_M_X64)
