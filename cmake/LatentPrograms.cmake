@@ -49,7 +49,7 @@ set(latent_precompiled "<instances.hpp>" "<latent/io.hpp>" "<nlohmann/json.hpp>"
 
 function(latent_quick_program target)
   latent_program(${target})
-  target_link_libraries(${target} PRIVATE latent_instances latent::io)
+  target_link_libraries(${target} PRIVATE latent_instances $<TARGET_NAME_IF_EXISTS:latent::io>)
   if(NOT MSVC)
     target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O1>)
   endif()

@@ -1,7 +1,8 @@
 #include "support/golden.hpp"
 
-#include <latent/io/checkpoint.hpp>
+#include <latent/io/safetensors.hpp>
 #include <latent/io/system.hpp>
+#include <latent/io/tensor_bytes.hpp>
 #include <latent/ops/arithmetic.hpp>
 
 #include <algorithm>
@@ -48,10 +49,12 @@ std::vector<std::size_t> sample_positions(std::int64_t numel, std::int64_t count
 }
 
 Golden::Golden(const std::string& name) : name_(name) {
-    const auto file = Checkpoint::open(reference_data() / (name + ".safetensors"));
-    for (const auto& info : file.tensors()) {
+    const auto path = reference_data() / (name + ".safetensors");
+    const MappedFile file(path);
+    const auto contents = read_safetensors(display(path), file.bytes());
+    for (const auto& info : contents.tensors) {
         std::vector<double> values(static_cast<std::size_t>(info.shape.numel()));
-        file.read(info, values);
+        convert(info.dtype, plain_bytes(file.bytes(), info), std::span<double>(values));
         tensors_.emplace(info.name, Entry{info.shape, std::move(values)});
     }
 }
