@@ -53,16 +53,18 @@ namespace baseline {
 inline constexpr std::size_t register_bytes = 16;
 #if defined(__aarch64__)
 inline constexpr int registers = 32;
-[[nodiscard]] inline float32x4_t fused(float32x4_t a, float32x4_t b, float32x4_t c) {
+[[nodiscard, gnu::always_inline]] inline float32x4_t fused(float32x4_t a, float32x4_t b,
+                                                           float32x4_t c) {
     return vfmaq_f32(c, a, b);
 }
-[[nodiscard]] inline float64x2_t fused(float64x2_t a, float64x2_t b, float64x2_t c) {
+[[nodiscard, gnu::always_inline]] inline float64x2_t fused(float64x2_t a, float64x2_t b,
+                                                           float64x2_t c) {
     return vfmaq_f64(c, a, b);
 }
 #else
 inline constexpr int registers = 16;
 template <class Native>
-[[nodiscard]] Native fused(Native a, Native b, Native c) {
+[[nodiscard, gnu::always_inline]] inline Native fused(Native a, Native b, Native c) {
     return a * b + c;
 }
 #endif
@@ -80,10 +82,10 @@ template <class Native>
 namespace avx2 {
 inline constexpr std::size_t register_bytes = 32;
 inline constexpr int registers = 16;
-[[nodiscard]] inline __m256 fused(__m256 a, __m256 b, __m256 c) {
+[[nodiscard, gnu::always_inline]] inline __m256 fused(__m256 a, __m256 b, __m256 c) {
     return _mm256_fmadd_ps(a, b, c);
 }
-[[nodiscard]] inline __m256d fused(__m256d a, __m256d b, __m256d c) {
+[[nodiscard, gnu::always_inline]] inline __m256d fused(__m256d a, __m256d b, __m256d c) {
     return _mm256_fmadd_pd(a, b, c);
 }
 #include "latent/ops/simd/kernels.inc"
@@ -99,10 +101,10 @@ inline constexpr int registers = 16;
 namespace avx512 {
 inline constexpr std::size_t register_bytes = 64;
 inline constexpr int registers = 32;
-[[nodiscard]] inline __m512 fused(__m512 a, __m512 b, __m512 c) {
+[[nodiscard, gnu::always_inline]] inline __m512 fused(__m512 a, __m512 b, __m512 c) {
     return _mm512_fmadd_ps(a, b, c);
 }
-[[nodiscard]] inline __m512d fused(__m512d a, __m512d b, __m512d c) {
+[[nodiscard, gnu::always_inline]] inline __m512d fused(__m512d a, __m512d b, __m512d c) {
     return _mm512_fmadd_pd(a, b, c);
 }
 #include "latent/ops/simd/kernels.inc"
