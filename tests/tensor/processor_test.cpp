@@ -13,6 +13,12 @@ TEST_CASE("the best instructions are there, and a run takes what it is told", "[
         const Workspace run;
         CHECK(run.instructions() == best_instructions());
     }
+#if defined(__ARM_NEON)
+    CHECK(name_of(Instructions::baseline) == "NEON");
+    CHECK(best_instructions() == Instructions::baseline);
+#elif defined(__SSE2__)
+    CHECK(name_of(Instructions::baseline) == "SSE2");
+#endif
     const Workspace run({.instructions = Instructions::baseline});
     CHECK(Workspace::current()->instructions() == Instructions::baseline);
 }

@@ -29,6 +29,9 @@ inline constexpr int build = 0
 #if defined(__FAST_MATH__)
                              + 32
 #endif
+#if defined(__ARM_FEATURE_SVE)
+                             + 64
+#endif
     ;
 
 #if defined(__SANITIZE_ADDRESS__)
