@@ -56,8 +56,8 @@ inline void unmap(void*, std::size_t) {}
 
 } // namespace detail
 
-/// At a multiple of `alignment`, or of huge_page where it is that large; freed by free_bytes with
-/// the same numbers.
+/// At a multiple of `alignment`, or of huge_page where it is that large; freed by free_bytes
+/// with the same numbers.
 [[nodiscard]] inline void* allocate_bytes(std::size_t bytes, std::size_t alignment) {
     if (bytes < huge_page) return ::operator new(bytes, std::align_val_t(alignment));
     const auto whole = detail::whole_huge_pages(bytes);
