@@ -22,14 +22,19 @@ TEST_CASE("Conv2dGeometry follows torch's sizes", "[conv2d]") {
 }
 
 TEST_CASE("Conv2dGeometry chooses the fast form", "[conv2d]") {
-    const Conv2dGeometry same({4, 2, 3, 3}, {.padding = Padding::all(1)});
-    CHECK(same.depth() == 18);
+    const Conv2dGeometry same({4, 5, 3, 3}, {.padding = Padding::all(1)});
+    CHECK(same.depth() == 45);
     CHECK(same.uses_winograd());
     CHECK(same.fuses_upsampling(2));
     CHECK_FALSE(same.fuses_upsampling(3));
-    CHECK_FALSE(Conv2dGeometry({4, 2, 3, 3}, {}).fuses_upsampling(2));
-    CHECK_FALSE(Conv2dGeometry({4, 2, 3, 3}, {.stride = {1, 2}}).uses_winograd());
-    CHECK_FALSE(Conv2dGeometry({4, 2, 3, 1}, {}).uses_winograd());
+    CHECK_FALSE(Conv2dGeometry({4, 5, 3, 3}, {}).fuses_upsampling(2));
+    CHECK_FALSE(Conv2dGeometry({4, 5, 3, 3}, {.stride = {1, 2}}).uses_winograd());
+    CHECK_FALSE(Conv2dGeometry({4, 5, 3, 1}, {}).uses_winograd());
+    // So few channels are as exact as can be.
+    const Conv2dGeometry few({64, 4, 3, 3}, {.padding = Padding::all(1)});
+    CHECK_FALSE(few.uses_winograd());
+    CHECK_FALSE(few.fuses_upsampling(2));
+    CHECK_FALSE(few.fuses_norm());
 }
 
 TEST_CASE("Conv2dGeometry says what is wrong", "[conv2d]") {

@@ -79,7 +79,7 @@ TEST_CASE("a fused conv2d has the bits of its steps", "[conv2d]") {
 TEST_CASE("conv2d agrees with its definition for every small image", "[conv2d]") {
     Generator random(0);
     const auto draw = [&](const Shape& shape) { return as<double>(uniform(random, shape)); };
-    const auto weight = draw({9, 3, 3, 3});
+    const auto weight = draw({9, 5, 3, 3});
     const auto bias = draw({9});
     for (const std::int64_t stride : {1, 2}) {
         const Conv2dOptions options{.stride = {stride, stride}, .padding = Padding::all(1)};
@@ -88,7 +88,7 @@ TEST_CASE("conv2d agrees with its definition for every small image", "[conv2d]")
             // Around the widths at which runs of tiles end: 16, 48 and 96 outputs.
             for (const std::int64_t width :
                  {1, 2, 3, 7, 16, 17, 47, 48, 49, 95, 96, 97, 98, 193}) {
-                const auto x = draw({1, 3, height, width});
+                const auto x = draw({1, 5, height, width});
                 CAPTURE(stride, height, width);
                 const auto plain =
                     closeness(conv2d(x, kernel), reference::conv2d(x, weight, bias, options));
@@ -114,8 +114,8 @@ TEST_CASE("conv2d takes an empty batch", "[conv2d]") {
 
 TEST_CASE("one bad pixel stays where it is", "[conv2d]") {
     Generator random(0);
-    auto x = uniform(random, {2, 3, 20, 20});
-    const Conv2dKernel<Cpu<float>> kernel(uniform(random, {4, 3, 3, 3}), std::nullopt,
+    auto x = uniform(random, {2, 5, 20, 20});
+    const Conv2dKernel<Cpu<float>> kernel(uniform(random, {4, 5, 3, 3}), std::nullopt,
                                           {.padding = Padding::all(1)});
     x.data()[10 * 20 + 10] = std::numeric_limits<float>::quiet_NaN();
     const auto y = conv2d(x, kernel);

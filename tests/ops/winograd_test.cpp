@@ -32,15 +32,16 @@ TEST_CASE("winograd_pack transforms every filter", "[winograd]") {
 }
 
 TEST_CASE("the points of F(4x4, 3x3) make a convolution", "[winograd]") {
-    // One tile, one channel, in double: Winograd against the definition.
+    // One tile, in double: Winograd against the definition.
     Generator random(3);
-    const auto x = as<double>(uniform(random, {1, 1, 4, 4}));
-    const auto weight = as<double>(uniform(random, {1, 1, 3, 3}));
+    const auto x = as<double>(uniform(random, {1, 5, 4, 4}));
+    const auto weight = as<double>(uniform(random, {1, 5, 3, 3}));
     const Conv2dKernel<Cpu<double>> fast(weight, {},
                                          {.padding = Padding::all(1), .fast = true});
     const auto truth =
         reference::conv2d(x, weight, Tensor<Cpu<double>>(), {.padding = Padding::all(1)});
     CHECK(closeness(conv2d(x, fast), truth).relative <= 1e-14);
+    REQUIRE(fast.geometry().uses_winograd());
     CHECK(detail::winograd_form(fast.geometry()) == detail::WinogradForm::f4);
 }
 

@@ -42,6 +42,13 @@ template <class Device>
            blocks[block - 1].upsampler->conv->kernel.geometry().fuses_upsampling(2);
 }
 
+/// Whether a resnet's convolutions normalise on the way, as strips need it.
+template <class Device>
+[[nodiscard]] bool normalises_strips(const ResnetBlock2D<Device>& resnet) {
+    return resnet.conv1.kernel.geometry().fuses_norm() &&
+           resnet.conv2.kernel.geometry().fuses_norm();
+}
+
 /// The ways to run a resnet, the fastest first.
 template <class Device>
 [[nodiscard]] std::vector<StreamWay> stream_ways(const Decoder<Device>& decoder,
@@ -52,6 +59,7 @@ template <class Device>
     const auto h = pixels * resnet.norm2.config.num_channels;
     const auto y = resnet.conv_shortcut ? h : 0; // else it is in x's memory
     std::vector<StreamWay> ways{{Passes::once, x + h + y}};
+    if (!normalises_strips(resnet)) return ways;
     if (index == 0 && streams_upsampler(decoder, block)) {
         const auto small = x / 4; // an upsampler keeps the channels
         if (resnet.conv_shortcut) ways.push_back({Passes::twice, small + h + y});

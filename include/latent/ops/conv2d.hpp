@@ -194,7 +194,7 @@ template <class Device>
 /// The cross-correlation that networks call convolution; with `fusion`, what stands around it.
 ///   x [N, in_channels, H, W]  ->  y [N, out_channels, OH, OW]   (Conv2dGeometry::output_shape)
 /// 3x3 with stride 1 runs as Winograd F(2x2, 3x3), or as F(4x4, 3x3) where the kernel is
-/// `fast`, the rest as blocks of columns.
+/// `fast`; the rest, and what has at most 4 channels, as blocks of columns.
 /// The result has the same bits for any number of threads, and a fused call the same bits as
 /// its steps one after the other, except that an upsampled 3x3 needs fewer and so other
 /// roundings.

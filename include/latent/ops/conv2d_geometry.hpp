@@ -62,9 +62,11 @@ struct Conv2dGeometry {
     /// Products summed for one output value.
     [[nodiscard]] std::int64_t depth() const { return in_channels * kernel_h * kernel_w; }
 
-    /// Whether it runs as Winograd's.
+    /// Whether it runs as Winograd's. That rounds its inputs' points once for all outputs, as if
+    /// the image were another one: an error which only a sum over many channels evens out.
     [[nodiscard]] bool uses_winograd() const {
-        return kernel_h == 3 && kernel_w == 3 &&
+        constexpr std::int64_t few_channels = 4; // an image's, or the latents'
+        return in_channels > few_channels && kernel_h == 3 && kernel_w == 3 &&
                options.stride == std::array<std::int64_t, 2>{1, 1};
     }
     /// Whether it enlarges by `factor` on the way, so that no larger image is made.
@@ -72,11 +74,13 @@ struct Conv2dGeometry {
         return factor == 2 && uses_winograd() && options.padding == Padding::all(1) &&
                !options.fast;
     }
+    /// Whether it normalises its input on the way.
+    [[nodiscard]] bool fuses_norm() const { return uses_winograd(); }
     /// Whether one pass does all that `fusion` asks for.
     template <class Device>
     [[nodiscard]] bool fuses(const Conv2dFusion<Device>& fusion) const {
         return (fusion.upsample == 1 || fuses_upsampling(fusion.upsample)) &&
-               (!fusion.norm || uses_winograd());
+               (!fusion.norm || fuses_norm());
     }
 
     /// x [N, in_channels, H, W] -> [N, out_channels, OH, OW],
