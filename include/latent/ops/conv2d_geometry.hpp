@@ -62,8 +62,8 @@ struct Conv2dGeometry {
     /// Products summed for one output value.
     [[nodiscard]] std::int64_t depth() const { return in_channels * kernel_h * kernel_w; }
 
-    /// Whether it runs as Winograd's. That rounds its inputs' points once for all outputs, as if
-    /// the image were another one: an error which only a sum over many channels evens out.
+    /// Whether it runs as Winograd's. That rounds its inputs' points once for all outputs, as
+    /// if the image were another one: an error which only a sum over many channels evens out.
     [[nodiscard]] bool uses_winograd() const {
         constexpr std::int64_t few_channels = 4; // an image's, or the latents'
         return in_channels > few_channels && kernel_h == 3 && kernel_w == 3 &&
