@@ -3,7 +3,9 @@
 A layer is (kind, channels in, channels out, side of the output in pixels).
 """
 
-# Of the definition's products, what each form of a 3x3 convolution multiplies.
+# Of the definition's products, what each form of a 3x3 convolution multiplies. With so few
+# channels the definition is what runs.
+FEW_CHANNELS = 4
 FORMS = {
     "conv3x3": 16 / 36,  # F(2x2, 3x3): 16 products for 4 outputs of 9
     "conv3x3 fast": 36 / 144,  # F(4x4, 3x3): 36 products for 16 outputs of 9
@@ -20,6 +22,8 @@ def multiply_adds(layer):
 
 
 def multiplied(layer, fast):
+    if layer[1] <= FEW_CHANNELS:
+        return multiply_adds(layer)
     form = layer[0] + " fast" if fast and layer[0] + " fast" in FORMS else layer[0]
     return multiply_adds(layer) * FORMS.get(form, 1)
 
