@@ -105,6 +105,7 @@ def compare(what, sides, threads, rounds, runs, folder, say=print, truth=None):
     index = {side.label: i for i, side in enumerate(sides)}
     result_of = {label: numbers(folder / f"{index[label]}.bin") for label in times}
     right = numbers(truth, "d") if truth else None
+    largest = max(map(abs, result_of[baseline])) if baseline else 0.0
     rows = []
     for side in sides:
         row = dict(what, label=side.label, ours=side.ours, fast=side.fast,
@@ -123,6 +124,7 @@ def compare(what, sides, threads, rounds, runs, folder, say=print, truth=None):
         row |= {"ratio": statistics.median(ratios), "ratio_min": min(ratios),
                 "ratio_max": max(ratios),
                 "difference": differences(result_of[side.label], result_of[baseline])[0],
+                "largest": largest,
                 "compared_with": baseline}
         if fastest:
             ratios = [a / b for a, b in zip(mine, times[fastest])]
