@@ -1,5 +1,6 @@
 """What `./dev bench` measures: its sections, with their sizes and repetitions."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -82,18 +83,26 @@ def counted(rows):
     return rows
 
 
+def with_fewer_threads(some, bench):
+    """Behind each of our sides, and behind PyTorch eager, the same with fewer threads."""
+    eager = sides.ENGINES["eager"][0]
+    for side in some:
+        yield side
+        if side.ours or side.label == eager:
+            for threads in sorted(bench.threads, reverse=True)[1:]:
+                yield dataclasses.replace(side, threads=threads)
+
+
 def autoencoder(bench):
     rows = []
     made = bench.programs("autoencoder")
     for case in bench.cases(CASES):
         rounds, runs, ways = CASES[case]
-        for threads in sorted(bench.threads, reverse=True):
-            # With one thread PyTorch eager alone: it is our own scaling that is asked for.
-            engines = bench.engines if threads > 1 else {"eager"}.intersection(bench.engines)
-            some = sides.yardsticks(case, bench.size, engines)
-            some += sides.latent(made, case, bench.size, ways)
-            rows += bench.compare({"case": case, "size": bench.size}, some, threads, rounds,
-                                  runs, truth_of(case, bench.size))
+        some = sides.yardsticks(case, bench.size, bench.engines)
+        some += sides.latent(made, case, bench.size, ways)
+        rows += bench.compare({"case": case, "size": bench.size},
+                              list(with_fewer_threads(some, bench)), max(bench.threads),
+                              rounds, runs, truth_of(case, bench.size))
     return counted(rows)
 
 

@@ -24,6 +24,12 @@ class Side:
     options: tuple = ()
     error: str = ""  # why it cannot run, if it cannot
     environment: dict = dataclasses.field(default_factory=dict)
+    threads: int = 0  # 0: as many as its comparison has
+
+    @property
+    def key(self):
+        """The label, unless the same side is there with other threads."""
+        return f"{self.label}, {self.threads} thread(s)" if self.threads else self.label
 
 
 class Failure(Exception):
@@ -73,66 +79,76 @@ def differences(y, right):
 
 
 def interleave(sides, threads, rounds, runs, folder, say):
-    """The measurements of each label, and the errors of those that fail, who then sit out."""
-    results = {side.label: [] for side in sides}
-    failures = {side.label: side.error for side in sides if side.error}
+    """The measurements of each side, by its key, and the errors of those that fail, who then
+    sit out."""
+    results = {side.key: [] for side in sides}
+    failures = {side.key: side.error for side in sides if side.error}
     for turn in range(rounds):
         for side in sides:
-            if side.label in failures:
+            if side.key in failures:
                 continue
             try:
-                got = run_once(side, threads, runs, folder / f"{sides.index(side)}.bin")
+                got = run_once(side, side.threads or threads, runs,
+                               folder / f"{sides.index(side)}.bin")
             except Failure as failure:
-                failures[side.label] = str(failure)
-                say(f"  {side.label}: failed: {failure}")
+                failures[side.key] = str(failure)
+                say(f"  {side.key}: failed: {failure}")
                 continue
-            results[side.label].append(got)
-            say(f"  {turn + 1}/{rounds}  {side.label:28}"
+            results[side.key].append(got)
+            say(f"  {turn + 1}/{rounds}  {side.key:40}"
                 f"{statistics.median(got['seconds']):9.3f} s{got['mib']:8.0f} MiB")
     return results, failures
+
+
+def ratios(key, of, to):
+    """Of the times of each turn: their median, the smallest and the largest."""
+    each = [a / b for a, b in zip(of, to)]
+    return {key: statistics.median(each), key + "_min": min(each), key + "_max": max(each)}
 
 
 def compare(what, sides, threads, rounds, runs, folder, say=print, truth=None):
     """Rows of one comparison: `what` (a dictionary that says what is measured) with each side.
     Ratios are taken pair by pair against the run of the first side in the same round, and their
-    median counts; so do those against the yardstick with the shortest time."""
+    median counts; so do those against the yardstick with the shortest time, and those of a
+    side with fewer threads against itself."""
     results, failures = interleave(sides, threads, rounds, runs, folder, say)
-    times = {label: [statistics.median(run["seconds"]) for run in got]
-             for label, got in results.items() if label not in failures}
+    times = {key: [statistics.median(run["seconds"]) for run in got]
+             for key, got in results.items() if key not in failures}
     baseline = next(iter(times), None)
-    yardsticks = [side.label for side in sides if not side.ours and side.label in times]
-    fastest = min(yardsticks, key=lambda label: statistics.median(times[label]), default=None)
-    index = {side.label: i for i, side in enumerate(sides)}
-    result_of = {label: numbers(folder / f"{index[label]}.bin") for label in times}
+    yardsticks = [side.key for side in sides
+                  if not side.ours and not side.threads and side.key in times]
+    fastest = min(yardsticks, key=lambda key: statistics.median(times[key]), default=None)
+    index = {side.key: i for i, side in enumerate(sides)}
+    result_of = {key: numbers(folder / f"{index[key]}.bin") for key in times}
     right = numbers(truth, "d") if truth else None
     largest = max(map(abs, result_of[baseline])) if baseline else 0.0
-    rows = []
+    rows, row_of = [], {}
     for side in sides:
-        row = dict(what, label=side.label, ours=side.ours, fast=side.fast,
-                   options=list(side.options), threads=threads, rounds=rounds, runs=runs)
+        key = side.key
+        row = row_of[key] = dict(what, label=side.label, ours=side.ours, fast=side.fast,
+                                 options=list(side.options), threads=side.threads or threads,
+                                 rounds=rounds, runs=runs)
         rows.append(row)
-        if side.label in failures:
-            row["failure"] = failures[side.label]
+        if key in failures:
+            row["failure"] = failures[key]
             continue
-        got, mine = results[side.label], times[side.label]
+        got, mine = results[key], times[key]
         row |= {"version": got[0]["version"], "seconds": statistics.median(mine),
                 "seconds_min": min(mine), "seconds_max": max(mine),
                 "all_seconds": [run["seconds"] for run in got],
                 "mib": statistics.median(run["mib"] for run in got),
                 "start_mib": statistics.median(run["start_mib"] for run in got)}
-        ratios = [a / b for a, b in zip(mine, times[baseline])]
-        row |= {"ratio": statistics.median(ratios), "ratio_min": min(ratios),
-                "ratio_max": max(ratios),
-                "difference": differences(result_of[side.label], result_of[baseline])[0],
-                "largest": largest,
-                "compared_with": baseline}
+        row |= ratios("ratio", mine, times[baseline])
+        row |= {"difference": differences(result_of[key], result_of[baseline])[0],
+                "largest": largest, "compared_with": baseline}
         if fastest:
-            ratios = [a / b for a, b in zip(mine, times[fastest])]
-            row |= {"ratio_fastest": statistics.median(ratios), "fastest": fastest}
+            row["ratio_fastest"] = ratios("ratio", mine, times[fastest])["ratio"]
+            row["fastest"] = fastest
+        if side.threads and side.label in times:
+            row |= ratios("slower", mine, times[side.label])
         if right:
-            row["error_max"], row["error"] = differences(result_of[side.label], right)
-        first = next(other for other in rows if other["label"] == baseline)
-        for key in ("mib", "error"):
-            if first.get(key):
-                row[key + "_ratio"] = row[key] / first[key]
+            row["error_max"], row["error"] = differences(result_of[key], right)
+        for name in ("mib", "error"):
+            if row_of[baseline].get(name):
+                row[name + "_ratio"] = row[name] / row_of[baseline][name]
     return rows

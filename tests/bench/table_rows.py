@@ -25,12 +25,12 @@ def number(row, key, form):
     return format(row[key], form) if key in row else "–"
 
 
-def ratio(row):
-    if "ratio" not in row:
+def ratio(row, key="ratio"):
+    if key not in row:
         return "–"
-    if row["ratio_min"] == row["ratio_max"]:
-        return f"{row['ratio']:.2f}"
-    return f"{row['ratio']:.2f} ({row['ratio_min']:.2f}–{row['ratio_max']:.2f})"
+    least, most = row[key + "_min"], row[key + "_max"]
+    spread = f" ({least:.2f}–{most:.2f})" if least != most else ""
+    return f"{row[key]:.2f}{spread}"
 
 
 def against(row, key, form):
@@ -87,13 +87,13 @@ def threads(documents):
     if not document:
         return ""
     lines = []
-    for one in chosen(document, threads=1):
-        two = [row for row in chosen(document, threads=2, case=one["case"], label=one["label"])
-               if "failure" not in row]
-        if two and "failure" not in one:
-            lines.append([TITLES[one["case"]], one["label"], seconds(one["seconds"]),
-                          seconds(two[0]["seconds"]),
-                          f"{one['seconds'] / two[0]['seconds']:.2f}x"])
+    for one in document["rows"]:
+        if "slower" not in one:
+            continue
+        two = next(row for row in document["rows"] if "slower" not in row
+                   and all(row[key] == one[key] for key in ("case", "size", "label")))
+        lines.append([TITLES[one["case"]], one["label"], seconds(one["seconds"]),
+                      seconds(two["seconds"]), ratio(one, "slower")])
     return lines and table(["", "", "1 thread", "2 threads", "faster by"], lines, 2)
 
 

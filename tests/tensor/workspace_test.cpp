@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -51,6 +52,32 @@ TEST_CASE("a buffer is large enough, and not much larger", "[workspace]") {
             run.give(std::move(held[state % 5]));
             held.erase(held.begin() + state % 5);
         }
+    }
+}
+
+TEST_CASE("pages that move stay where only one buffer sees them", "[workspace]") {
+    Workspace run;
+    struct Held {
+        Buffer buffer;
+        std::size_t bytes;
+        unsigned char mark;
+    };
+    std::vector<Held> held;
+    std::uint32_t state = 1;
+    for (int round = 0; round < 400; ++round) {
+        state = state * 1664525U + 1013904223U;
+        const std::size_t bytes = 1 + (state >> 8U) % (round % 3 == 0 ? 1U << 20U : 1U << 24U);
+        held.push_back({run.take(bytes), bytes, static_cast<unsigned char>(round)});
+        CHECK(held.back().buffer.size_bytes() >= bytes);
+        std::memset(held.back().buffer.lines.get(), round, bytes);
+        if (held.size() < 6) continue;
+        const auto index = static_cast<std::ptrdiff_t>(state % 6);
+        for (const auto& [buffer, size, mark] : held) {
+            const auto* from = reinterpret_cast<const unsigned char*>(buffer.lines.get());
+            CHECK(std::all_of(from, from + size, [&](auto byte) { return byte == mark; }));
+        }
+        run.give(std::move(held[static_cast<std::size_t>(index)].buffer));
+        held.erase(held.begin() + index);
     }
 }
 

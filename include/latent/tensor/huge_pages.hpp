@@ -14,6 +14,8 @@
 /// through hundreds of channels at once, each a page of 4 KiB of its own, more than the
 /// processor remembers the places of. On Linux it comes from the system and goes back to it:
 /// malloc keeps what is freed, up to 32 MiB a piece, and a decode would hold a fifth more.
+/// There pages move, too, from memory that is idle to memory that is wanted: the system would
+/// fill each new page with zeros, 2 GiB in a decode that never holds more than 512 MiB.
 /// (Beside io/system.hpp, what this library asks of the operating system.)
 
 namespace latent {
@@ -30,6 +32,13 @@ namespace detail {
 // The sanitizer watches over new alone.
 inline constexpr bool maps_memory = !compiler::address_sanitizer;
 
+inline void advise_huge_pages([[maybe_unused]] void* memory,
+                              [[maybe_unused]] std::size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+    (void)madvise(memory, bytes, MADV_HUGEPAGE); // advice: without it, small pages do
+#endif
+}
+
 /// `bytes` at a multiple of huge_page: more is asked for, and what is too much at both ends
 /// given back.
 [[nodiscard]] inline void* map_huge_pages(std::size_t bytes) {
@@ -41,17 +50,30 @@ inline constexpr bool maps_memory = !compiler::address_sanitizer;
         (huge_page - reinterpret_cast<std::uintptr_t>(first) % huge_page) % huge_page;
     if (before > 0) munmap(first, before);
     munmap(first + before + bytes, huge_page - before);
-#if defined(MADV_HUGEPAGE)
-    (void)madvise(first + before, bytes, MADV_HUGEPAGE); // advice: without it, small pages do
-#endif
+    advise_huge_pages(first + before, bytes);
     return first + before;
 }
 inline void unmap(void* memory, std::size_t bytes) { munmap(memory, bytes); }
+
+/// A page takes the place of another, which was never touched; whether the system could.
+[[nodiscard]] inline bool move_page([[maybe_unused]] void* from, [[maybe_unused]] void* to) {
+#if defined(MREMAP_FIXED)
+    constexpr int how = MREMAP_MAYMOVE | MREMAP_FIXED;
+    if (mremap(from, huge_page, huge_page, how, to) != MAP_FAILED) return true;
+    // It may have let go of the other page before it failed.
+    constexpr int anew = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+    if (mmap(to, huge_page, PROT_READ | PROT_WRITE, anew, -1, 0) == MAP_FAILED)
+        throw std::bad_alloc();
+    advise_huge_pages(to, huge_page);
+#endif
+    return false;
+}
 #else
 inline constexpr bool maps_memory = false;
 
 [[nodiscard]] inline void* map_huge_pages(std::size_t) { throw std::bad_alloc(); }
 inline void unmap(void*, std::size_t) {}
+[[nodiscard]] inline bool move_page(void*, void*) { return false; }
 #endif
 
 } // namespace detail
@@ -70,6 +92,12 @@ inline void free_bytes(void* memory, std::size_t bytes, std::size_t alignment) {
     if constexpr (detail::maps_memory)
         return detail::unmap(memory, detail::whole_huge_pages(bytes));
     ::operator delete(memory, std::align_val_t(huge_page));
+}
+
+/// How many of allocate_bytes' `bytes` stand in pages that can be freed or moved one by one:
+/// all of them, rounded up, or none.
+[[nodiscard]] constexpr std::size_t movable_bytes(std::size_t bytes) {
+    return detail::maps_memory && bytes >= huge_page ? detail::whole_huge_pages(bytes) : 0;
 }
 
 } // namespace latent

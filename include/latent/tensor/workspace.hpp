@@ -1,6 +1,6 @@
 #pragma once
 
-#include "latent/tensor/huge_pages.hpp"
+#include "latent/tensor/buffer.hpp"
 #include "latent/tensor/processor.hpp"
 #include "latent/tensor/threads.hpp"
 
@@ -14,33 +14,6 @@
 #include <vector>
 
 namespace latent {
-
-/// The unit of memory: every buffer starts at a multiple of 64 bytes, whatever the compiler's
-/// flags.
-struct alignas(64) CacheLine {
-    std::byte bytes[64];
-};
-
-/// Frees what make_buffer allocates.
-struct FreeLines {
-    std::size_t bytes = 0;
-    void operator()(CacheLine* lines) const { free_bytes(lines, bytes, alignof(CacheLine)); }
-};
-
-/// A block of uninitialised memory that belongs to one tensor.
-struct Buffer {
-    std::unique_ptr<CacheLine[], FreeLines> lines;
-    std::size_t count = 0;
-
-    [[nodiscard]] std::size_t size_bytes() const { return count * sizeof(CacheLine); }
-};
-
-[[nodiscard]] inline Buffer make_buffer(std::size_t bytes) {
-    const auto count = (bytes + sizeof(CacheLine) - 1) / sizeof(CacheLine);
-    const auto size = std::max<std::size_t>(count, 1) * sizeof(CacheLine);
-    auto* lines = static_cast<CacheLine*>(allocate_bytes(size, alignof(CacheLine)));
-    return {std::unique_ptr<CacheLine[], FreeLines>(lines, {size}), count};
-}
 
 /// One step in the life of a run's tensors: `bytes` are taken (or given back) by tensor `id`.
 struct MemoryEvent {
@@ -103,8 +76,8 @@ public:
     [[nodiscard]] RunReport& report() { return report_; }
 
     /// The smallest idle buffer that holds `bytes` without being more than twice as large, else
-    /// a new one. Buffers that are idle but do not fit are let go before memory grows beyond
-    /// the largest amount that was in use at one time.
+    /// a new one. Before memory grows beyond the largest amount that was in use at one time,
+    /// idle buffers that do not fit give up their pages to it, or to the system.
     [[nodiscard]] Buffer take(std::size_t bytes);
     void give(Buffer buffer);
 
@@ -118,6 +91,8 @@ public:
     }
 
 private:
+    void keep(Buffer buffer);
+
     static inline thread_local Workspace* current_ = nullptr;
     static inline thread_local std::uint64_t opened_ = 0;
 
@@ -155,12 +130,20 @@ inline Buffer Workspace::take(std::size_t bytes) {
         buffer = std::move(*best);
         idle_.erase(best);
         idle_bytes_ -= buffer.size_bytes();
+        if (const auto kept = movable_bytes(bytes); kept > 0) keep(split(buffer, kept));
     } else {
-        while (!idle_.empty() && used_bytes_ + idle_bytes_ + bytes > most_used_bytes_) {
-            idle_bytes_ -= idle_.back().size_bytes();
-            idle_.pop_back();
-        }
         buffer = make_buffer(bytes);
+        auto untouched = movable_bytes(bytes);
+        while (!idle_.empty() && used_bytes_ + idle_bytes_ + bytes > most_used_bytes_) {
+            const auto excess = used_bytes_ + idle_bytes_ + bytes - most_used_bytes_;
+            auto donor = std::move(idle_.back());
+            idle_.pop_back();
+            idle_bytes_ -= donor.size_bytes();
+            const auto size = movable_bytes(donor.size_bytes());
+            const auto cut = std::min(movable_bytes(std::max(excess, huge_page)), size);
+            give_pages(split(donor, size - cut), buffer, untouched);
+            keep(std::move(donor));
+        }
     }
     used_bytes_ += buffer.size_bytes();
     most_used_bytes_ = std::max(most_used_bytes_, used_bytes_);
@@ -171,6 +154,11 @@ inline Buffer Workspace::take(std::size_t bytes) {
 inline void Workspace::give(Buffer buffer) {
     used_bytes_ -=
         std::min(used_bytes_, buffer.size_bytes()); // it may come from before the run
+    keep(std::move(buffer));
+}
+
+inline void Workspace::keep(Buffer buffer) {
+    if (!buffer.lines) return;
     idle_bytes_ += buffer.size_bytes();
     idle_.push_back(std::move(buffer));
 }
