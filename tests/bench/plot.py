@@ -46,7 +46,7 @@ def memory_words(value):
 
 
 def panel(rows, key, title, words, base, left):
-    """One panel: axes, a line for each label, and its labels at the right end."""
+    """One panel: axes and a line for each label."""
     sizes = sorted({row["size"] for row in rows})
     ticks = powers(min(row[key] for row in rows), max(row[key] for row in rows), base)
 
