@@ -3,7 +3,9 @@
 include(CMakePackageConfigHelpers)
 set(latent_package_dir "${CMAKE_INSTALL_DATADIR}/cmake/latent")
 
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/latent" TYPE INCLUDE COMPONENT development)
+# Without cuda/, which needs a library that is not built yet.
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/latent" TYPE INCLUDE COMPONENT development
+  PATTERN "cuda*" EXCLUDE)
 install(TARGETS latent EXPORT latent-targets INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(EXPORT latent-targets NAMESPACE latent::
   DESTINATION "${latent_package_dir}" COMPONENT development)

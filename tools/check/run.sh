@@ -34,7 +34,7 @@ header=$1
 name=$(printf '%s' "$header" | tr '/' '_')
 printf '#include "%s"\n' "${header#include/}" >"$2/$name.cpp"
 if ! $3 -std=c++20 -fsyntax-only -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
-    -Wno-sign-conversion -Werror -Iinclude $4 "$2/$name.cpp" >"$2/$name.log" 2>&1; then
+    -Wno-sign-conversion -Werror -Iinclude -I. $4 "$2/$name.cpp" >"$2/$name.log" 2>&1; then
     printf '%s: does not compile alone: %s\n' "$header" "$(grep -m 1 error "$2/$name.log")"
 fi
 ALONE

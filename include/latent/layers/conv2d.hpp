@@ -23,7 +23,9 @@ void require_half(const std::string& name, const Tensor<Cpu<S>>& weight) {
     fail(name, short_number(largest), "numbers up to 65504, the largest in half precision",
          "keep the weights in float32");
 }
-inline void require_half(const std::string&, const Tensor<Meta>&) {}
+template <class Device>
+    requires(!Device::on_host)
+void require_half(const std::string&, const Tensor<Device>&) {}
 
 } // namespace detail
 

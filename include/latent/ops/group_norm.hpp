@@ -149,6 +149,7 @@ private:
 /// What the group norm of x is, for a step that applies it on its way:
 ///   norm(x) = (x - center) factor + offset
 template <class Device>
+    requires requires(GroupMoments moments, const Tensor<Device>& x) { moments.add(x); }
 [[nodiscard]] NormCoefficients<Device>
 group_norm_coefficients(const Tensor<Device>& x, const Tensor<Device>& weight,
                         const Tensor<Device>& bias, std::int64_t groups, double eps) {

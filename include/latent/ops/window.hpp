@@ -78,6 +78,15 @@ void require_fitting(std::string_view where, const Tensor<Device>& y, const Wind
         fail(where, to_string(part), "the shape " + to_string(to) + " of its place");
 }
 
+/// Throws Error unless there is a weight for each row and column.
+inline void require_weights(const Window& at, std::span<const double> down,
+                            std::span<const double> across) {
+    if (std::ssize(down) == at.rows.size() && std::ssize(across) == at.columns.size()) return;
+    fail("blend",
+         std::to_string(down.size()) + " and " + std::to_string(across.size()) + " weights",
+         "one for each row and column of " + to_string(at));
+}
+
 /// Calls body(row of y[at], row of tile[from], i) for each row i of every plane.
 template <class S, class Body>
 void for_window_rows(Tensor<Cpu<S>>& y, const Window& at, const Tensor<Cpu<S>>& tile,
@@ -129,12 +138,7 @@ template <class S>
 void blend(Tensor<Cpu<S>>& y, const Window& at, const Tensor<Cpu<S>>& tile,
            std::span<const double> down, std::span<const double> across) {
     detail::require_fitting("blend", y, at, tile, whole_window(tile));
-    if (static_cast<std::int64_t>(down.size()) != at.rows.size() ||
-        static_cast<std::int64_t>(across.size()) != at.columns.size()) {
-        fail("blend",
-             std::to_string(down.size()) + " and " + std::to_string(across.size()) + " weights",
-             "one for each row and column of " + to_string(at));
-    }
+    detail::require_weights(at, down, across);
     detail::for_window_rows(
         y, at, tile, whole_window(tile), [&](S* to, const S* part, std::int64_t i) {
             const auto row = static_cast<S>(down[static_cast<std::size_t>(i)]);

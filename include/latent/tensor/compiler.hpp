@@ -42,6 +42,14 @@ inline constexpr bool address_sanitizer = __has_feature(address_sanitizer);
 inline constexpr bool address_sanitizer = false;
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool thread_sanitizer = true;
+#elif defined(__has_feature)
+inline constexpr bool thread_sanitizer = __has_feature(thread_sanitizer);
+#else
+inline constexpr bool thread_sanitizer = false;
+#endif
+
 #if defined(__aarch64__) || defined(_M_ARM64)
 inline constexpr std::string_view baseline_name = "NEON";
 #elif defined(__x86_64__) || defined(_M_X64)

@@ -87,9 +87,14 @@ public:
     }
     template <class Device>
     [[nodiscard]] Tensor<Device> randn(Shape shape) {
-        static_assert(Device::on_host, "random numbers are drawn on Cpu<float> or Cpu<double>");
         Tensor<Device> y(std::move(shape));
-        randn(y.values());
+        if constexpr (Device::on_host) {
+            randn(y.values());
+        } else { // drawn on the processor
+            std::vector<float> values(static_cast<std::size_t>(y.numel()));
+            randn(std::span<float>(values));
+            upload(y, std::span<const float>(values));
+        }
         return y;
     }
 

@@ -57,8 +57,17 @@ public:
     [[nodiscard]] Tensor clone() const {
         if (auto* run = Workspace::current()) ++run->report().clones;
         Tensor copy(shape_);
-        if constexpr (Device::on_host) std::ranges::copy(values(), copy.data());
+        if constexpr (Device::on_host) {
+            std::ranges::copy(values(), copy.data());
+        } else if constexpr (requires { copy.storage_.copy_from(storage_, numel()); }) {
+            copy.storage_.copy_from(storage_, numel());
+        }
         return copy;
+    }
+
+    /// What the device keeps of it, where the processor cannot reach the elements.
+    [[nodiscard]] const typename Device::Storage& storage() const requires(!Device::on_host) {
+        return storage_;
     }
 
     /// The elements in row-major order, on devices whose memory the processor can reach.

@@ -72,7 +72,15 @@ public:
         const ParameterRequest request{join(name), std::move(shape), init};
         source_->note(request);
         Tensor<Device> tensor(request.shape);
-        if constexpr (Device::on_host) source_->read(request, tensor.values());
+        if constexpr (Device::on_host) {
+            source_->read(request, tensor.values());
+        } else if constexpr (requires(std::span<const float> values) {
+                                 upload(tensor, values);
+                             }) {
+            std::vector<float> values(static_cast<std::size_t>(tensor.numel()));
+            source_->read(request, std::span<float>(values));
+            upload(tensor, std::span<const float>(values));
+        }
         return tensor;
     }
 

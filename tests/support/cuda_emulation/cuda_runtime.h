@@ -1,0 +1,268 @@
+#pragma once
+
+#include "block.hpp"
+
+#include <atomic>
+#include <cmath>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+
+/// Chapter 3 of the emulator: CUDA's words, as far as Latent says them. It bears the name of
+/// CUDA's own header, so that kernels find the one or the other by the include path alone.
+/// What CUDA reports as an error code is thrown as cuda_emulation::Error, in words.
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline __attribute__((always_inline))
+#define __launch_bounds__(...)
+
+struct alignas(8) float2 {
+    float x, y;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+
+enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorNoDevice };
+enum cudaMemcpyKind {
+    cudaMemcpyHostToDevice,
+    cudaMemcpyDeviceToHost,
+    cudaMemcpyDeviceToDevice
+};
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+struct cudaDeviceProp {
+    char name[256];
+    int major, minor, multiProcessorCount;
+    std::size_t totalGlobalMem, sharedMemPerBlockOptin;
+};
+
+struct cudaLaunchConfig_t {
+    dim3 gridDim, blockDim;
+    std::size_t dynamicSmemBytes = 0;
+    struct cuda_emulation_stream* stream = nullptr;
+};
+
+/// What it was asked for and has not done yet.
+struct cuda_emulation_stream {
+    std::vector<std::function<void()>> waiting;
+
+    void ask(std::function<void()> work) {
+        waiting.push_back(std::move(work));
+        if (cuda_emulation::settings.copies == cuda_emulation::Copies::early) finish();
+    }
+    void finish() {
+        for (const auto& work : std::exchange(waiting, {})) work();
+    }
+};
+using cudaStream_t = cuda_emulation_stream*;
+
+namespace cuda_emulation {
+
+/// The device's memory: what is allocated, and where.
+struct Memory {
+    std::mutex mutex;
+    std::map<std::uintptr_t, std::size_t> pieces;
+    std::size_t limit = ~std::size_t{0}, held = 0;
+
+    /// Whether the bytes from `address` on lie within one piece. A launch remembers the last.
+    [[nodiscard]] bool has(std::uintptr_t address, std::size_t bytes) {
+        static thread_local std::uintptr_t first = 0, end = 0;
+        if (address >= first && address + bytes <= end) return true;
+        const std::lock_guard lock(mutex);
+        auto after = pieces.upper_bound(address);
+        if (after == pieces.begin()) return false;
+        --after;
+        first = after->first, end = first + after->second;
+        return address >= first && address + bytes <= end;
+    }
+};
+inline Memory memory;
+inline std::set<cudaStream_t> streams;
+inline Counts counts;                                     ///< of the last launch
+inline std::map<const void*, std::size_t> allowed_shared; ///< by kernel
+
+inline std::vector<std::unique_ptr<Block>> idle_blocks; ///< kept for the sake of their stacks
+
+inline void run_grid(dim3 grid, dim3 block, std::size_t shared_bytes,
+                     const std::function<void()>& body) {
+    std::atomic<std::uint64_t> next{0};
+    std::mutex mutex;
+    std::exception_ptr error;
+    std::atomic<bool> failed{false};
+    static char launch;
+    release(&launch);
+    counts = {};
+    const auto work = [&] {
+        const Unwatched unwatched;
+        auto runner = std::make_unique<Block>();
+        if (const std::lock_guard lock(mutex); !idle_blocks.empty()) {
+            runner = std::move(idle_blocks.back());
+            idle_blocks.pop_back();
+        }
+        blockDim = block, gridDim = grid;
+        for (auto i = next++; i < grid.count() && !failed; i = next++) {
+            const auto at = settings.order == Order::reverse ? grid.count() - 1 - i : i;
+            blockIdx = {static_cast<unsigned>(at % grid.x),
+                        static_cast<unsigned>(at / grid.x % grid.y),
+                        static_cast<unsigned>(at / grid.x / grid.y)};
+            std::exception_ptr own;
+            try {
+                runner->run(block, shared_bytes, settings.seed + static_cast<unsigned>(at),
+                            &launch, body);
+            } catch (...) {
+                own = std::current_exception();
+            }
+            const std::lock_guard lock(mutex);
+            counts += runner->counts();
+            if (own && !failed.exchange(true)) error = own;
+        }
+        const std::lock_guard lock(mutex);
+        idle_blocks.push_back(std::move(runner));
+    };
+    const auto most = settings.workers != 0 ? settings.workers
+                                            : std::max(1U, std::thread::hardware_concurrency());
+    std::vector<std::thread> workers; // new ones, for they remember what memory there was
+    for (unsigned i = 0; i < std::min<std::uint64_t>(most, grid.count()); ++i)
+        workers.emplace_back(work);
+    for (auto& worker : workers) worker.join();
+    acquire(&launch);
+    if (error) std::rethrow_exception(error);
+}
+
+/// Says that a thread touches memory; throws where there is none.
+inline void note_global(const void* where, unsigned bytes) {
+    const Unwatched unwatched;
+    const auto address = reinterpret_cast<std::uintptr_t>(where);
+    if (address % bytes != 0)
+        Block::fail("global memory: misaligned for " + std::to_string(bytes) + " bytes");
+    if (!memory.has(address, bytes)) {
+        Block::fail("global memory: " + std::to_string(bytes) +
+                    " bytes outside of what is allocated");
+    }
+    if (settings.count) Block::current->self().global.push_back({address, bytes});
+}
+inline void note_shared(const void* where, unsigned bytes) {
+    if (!settings.count) return;
+    const Unwatched unwatched;
+    Block::current->self().shared.push_back({reinterpret_cast<std::uintptr_t>(where), bytes});
+}
+
+} // namespace cuda_emulation
+
+// --- For kernels -----------------------------------------------------------------------------
+
+inline void __syncthreads(std::source_location where = std::source_location::current()) {
+    cuda_emulation::Block::current->barrier(where);
+}
+inline void __syncwarp(unsigned mask = ~0U) {
+    int nothing = 0;
+    cuda_emulation::Block::current->in_warp("__syncwarp", mask, nothing, [](const auto&) {});
+}
+
+/// The value of the lane `from`.
+template <class T>
+[[nodiscard]] T __shfl_sync(unsigned mask, T value, int from,
+                            const char* operation = "__shfl_sync") {
+    struct Slot {
+        T brought, taken;
+        int from;
+    } slot{value, value, from};
+    cuda_emulation::Block::current->in_warp(operation, mask, slot, [](const auto& slots) {
+        const auto of = [&](int lane) { return static_cast<Slot*>(slots[lane & 31]); };
+        for (int lane = 0; lane < 32; ++lane) of(lane)->taken = of(of(lane)->from)->brought;
+    });
+    return slot.taken;
+}
+template <class T>
+[[nodiscard]] T __shfl_xor_sync(unsigned mask, T value, int by) {
+    const auto lane = static_cast<int>(cuda_emulation::Block::current->self().number % 32);
+    return __shfl_sync(mask, value, lane ^ by, "__shfl_xor_sync");
+}
+
+inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
+
+// --- For the host ----------------------------------------------------------------------------
+
+inline const char* cudaGetErrorString(cudaError_t error) {
+    return error == cudaErrorMemoryAllocation ? "out of memory" : "no error";
+}
+inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* about, int) {
+    const auto& profile = cuda_emulation::settings.profile;
+    *about = {"emulated",         profile.architecture / 10, profile.architecture % 10,
+              profile.processors, std::size_t{8} << 30,      profile.shared_bytes};
+    return cudaSuccess;
+}
+inline cudaError_t cudaMalloc(void** where, std::size_t bytes) {
+    auto& memory = cuda_emulation::memory;
+    const std::lock_guard lock(memory.mutex);
+    if (memory.held + bytes > memory.limit) return cudaErrorMemoryAllocation;
+    *where = ::operator new(bytes, std::align_val_t(256));
+    std::memset(*where, 0xFF, bytes); // NaN
+    memory.pieces[reinterpret_cast<std::uintptr_t>(*where)] = bytes;
+    memory.held += bytes;
+    return cudaSuccess;
+}
+/// It waits for all that streams were asked for, as CUDA's does.
+inline cudaError_t cudaFree(void* where) {
+    for (auto* stream : cuda_emulation::streams) stream->finish();
+    auto& memory = cuda_emulation::memory;
+    const std::lock_guard lock(memory.mutex);
+    const auto piece = memory.pieces.find(reinterpret_cast<std::uintptr_t>(where));
+    if (where && piece == memory.pieces.end())
+        throw cuda_emulation::Error("cudaFree: of what was not allocated");
+    if (!where) return cudaSuccess;
+    memory.held -= piece->second;
+    memory.pieces.erase(piece);
+    ::operator delete(where, std::align_val_t(256));
+    return cudaSuccess;
+}
+inline cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+    cuda_emulation::streams.insert(*stream = new cuda_emulation_stream);
+    return cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    return stream->finish(), cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    cuda_emulation::streams.erase(stream);
+    delete stream;
+    return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes,
+                                   cudaMemcpyKind, cudaStream_t stream) {
+    stream->ask([=] { std::memcpy(to, from, bytes); });
+    return cudaSuccess;
+}
+template <class... P>
+cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), cudaFuncAttribute, int bytes) {
+    cuda_emulation::allowed_shared[reinterpret_cast<const void*>(kernel)] =
+        static_cast<std::size_t>(bytes);
+    return cudaSuccess;
+}
+template <class... P>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(P...),
+                               P... arguments) {
+    using cuda_emulation::Error;
+    const auto [grid, block, shared, stream] = *how;
+    if (block.count() == 0 || block.count() > 1024 || grid.count() == 0 || grid.y > 65535 ||
+        grid.z > 65535)
+        throw Error("launch: bad sizes of a grid or a block");
+    const auto allowed =
+        cuda_emulation::allowed_shared.find(reinterpret_cast<const void*>(kernel));
+    const auto most =
+        allowed == cuda_emulation::allowed_shared.end() ? 48U << 10U : allowed->second;
+    if (shared > most || shared > cuda_emulation::settings.profile.shared_bytes) {
+        throw Error(
+            "launch: " + std::to_string(shared) + " bytes of shared memory, expected at most " +
+            std::to_string(std::min(most, cuda_emulation::settings.profile.shared_bytes)));
+    }
+    stream->ask(
+        [=] { cuda_emulation::run_grid(grid, block, shared, [&] { kernel(arguments...); }); });
+    return cudaSuccess;
+}
