@@ -12,7 +12,6 @@
 #include <map>
 #include <new>
 #include <set>
-#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -129,7 +128,7 @@ public:
     [[nodiscard]] std::size_t shared_bytes() const { return shared_bytes_; }
     [[nodiscard]] const Counts& counts() const { return counts_; }
 
-    void barrier(const std::source_location& where);
+    void barrier(int line);
     /// Waits for the whole warp; its last lane calls meet(slots), which sees what each brought.
     template <class Slot, class Meet>
     void in_warp(const char* operation, unsigned mask, Slot& mine, const Meet& meet);
@@ -177,7 +176,7 @@ private:
     std::vector<unsigned> ready_;
     Fiber root_;
     unsigned count_ = 0, running_ = 0, waiting_ = 0, phase_ = 0;
-    std::source_location where_;         // the barrier at which some wait
+    int line_ = 0;                       // of the barrier at which some wait
     std::array<char, 2> barrier_sync_{}; // for ThreadSanitizer
     std::uint32_t random_ = 1;
     std::byte* shared_ = nullptr;
@@ -197,17 +196,17 @@ inline void Block::fail(const std::string& what) {
                 ")");
 }
 
-inline void Block::barrier(const std::source_location& where) {
+inline void Block::barrier(int line) {
     const Unwatched unwatched;
     auto& me = self();
-    if (waiting_ > 0 && where_.line() != where.line()) {
-        fail("divergence: __syncthreads in line " + std::to_string(where.line()) +
-             ", while others are at that in line " + std::to_string(where_.line()));
+    if (waiting_ > 0 && line_ != line) {
+        fail("divergence: __syncthreads in line " + std::to_string(line) +
+             ", while others are at that in line " + std::to_string(line_));
     }
     // Two in turns: what a fast thread brings to the next barrier must not leak into this one.
     char* sync = &barrier_sync_[phase_ % 2];
     release(sync);
-    where_ = where;
+    line_ = line;
     if (++waiting_ < count_) {
         give_way(State::at_barrier);
     } else {
@@ -295,7 +294,7 @@ inline std::string Block::where_all_wait() const {
         const auto& thread = threads_[i];
         ++places[thread.state == State::done ? "have returned"
                  : thread.state == State::at_barrier
-                     ? "wait at __syncthreads in line " + std::to_string(where_.line())
+                     ? "wait at __syncthreads in line " + std::to_string(line_)
                      : std::string("wait at ") + warps_[i / 32].operation];
     }
     std::string text;

@@ -154,8 +154,8 @@ inline void note_shared(const void* where, unsigned bytes) {
 
 // --- For kernels -----------------------------------------------------------------------------
 
-inline void __syncthreads(std::source_location where = std::source_location::current()) {
-    cuda_emulation::Block::current->barrier(where);
+inline void __syncthreads(int line = __builtin_LINE()) {
+    cuda_emulation::Block::current->barrier(line);
 }
 inline void __syncwarp(unsigned mask = ~0U) {
     int nothing = 0;
@@ -249,7 +249,8 @@ template <class... P>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(P...),
                                P... arguments) {
     using cuda_emulation::Error;
-    const auto [grid, block, shared, stream] = *how;
+    const dim3 grid = how->gridDim, block = how->blockDim;
+    const std::size_t shared = how->dynamicSmemBytes;
     if (block.count() == 0 || block.count() > 1024 || grid.count() == 0 || grid.y > 65535 ||
         grid.z > 65535)
         throw Error("launch: bad sizes of a grid or a block");
@@ -262,7 +263,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(P..
             "launch: " + std::to_string(shared) + " bytes of shared memory, expected at most " +
             std::to_string(std::min(most, cuda_emulation::settings.profile.shared_bytes)));
     }
-    stream->ask(
+    how->stream->ask(
         [=] { cuda_emulation::run_grid(grid, block, shared, [&] { kernel(arguments...); }); });
     return cudaSuccess;
 }
