@@ -5,7 +5,6 @@
 #include "latent/tensor/devices.hpp"
 #include "latent/tensor/half.hpp"
 
-#include <bit>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -13,20 +12,6 @@
 #include <utility>
 
 namespace latent {
-
-/// A number in bfloat16: a float's upper half, 8 bits of mantissa. Parity: torch.bfloat16.
-struct BFloat16 {
-    std::uint16_t bits = 0;
-
-    [[nodiscard]] static BFloat16 nearest(float value) {
-        const auto all = std::bit_cast<std::uint32_t>(value);
-        if (value != value) return {0x7FC0};
-        return {static_cast<std::uint16_t>((all + 0x7FFFU + (all >> 16U & 1U)) >> 16U)};
-    }
-    [[nodiscard]] operator float() const {
-        return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
-    }
-};
 
 /// A GPU, with tensors of float, Half or BFloat16; sums and statistics are float always.
 /// Work goes to the stream of the CudaRun that is open when a tensor is made.

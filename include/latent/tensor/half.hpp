@@ -56,4 +56,18 @@ Half Half::nearest(S value) {
     return half(((rest + ((Bits{1} << (dropped - 1)) - 1) + odd) >> dropped) - bias);
 }
 
+/// A number in bfloat16: a float's upper half, 8 bits of mantissa. Parity: torch.bfloat16.
+struct BFloat16 {
+    std::uint16_t bits = 0;
+
+    [[nodiscard]] static BFloat16 nearest(float value) {
+        const auto all = std::bit_cast<std::uint32_t>(value);
+        if (value != value) return {0x7FC0};
+        return {static_cast<std::uint16_t>((all + 0x7FFFU + (all >> 16U & 1U)) >> 16U)};
+    }
+    [[nodiscard]] operator float() const {
+        return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
+    }
+};
+
 } // namespace latent

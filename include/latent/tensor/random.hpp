@@ -91,6 +91,9 @@ public:
         if constexpr (Device::on_host) {
             randn(y.values());
         } else { // drawn on the processor
+            static_assert(
+                requires(std::span<const float> values) { upload(y, values); },
+                "random numbers are drawn where there is memory for them");
             std::vector<float> values(static_cast<std::size_t>(y.numel()));
             randn(std::span<float>(values));
             upload(y, std::span<const float>(values));
