@@ -18,7 +18,9 @@ std::vector<Device> devices(std::string* why) {
     int count = 0;
     if (const auto error = cudaGetDeviceCount(&count); error != cudaSuccess) {
         (void)cudaGetLastError();
-        if (why) *why = cudaGetErrorString(error);
+        int driver = 0;
+        const bool none = cudaDriverGetVersion(&driver) == cudaSuccess && driver == 0;
+        if (why) *why = none ? "no driver" : cudaGetErrorString(error);
         return {};
     }
     std::vector<Device> found;
@@ -47,13 +49,14 @@ Stream* make_stream(int device) {
 }
 void destroy(Stream* stream) noexcept { (void)cudaStreamDestroy(cuda_stream(stream)); }
 void synchronize(Stream* stream) {
+    if (!stream) return;
     check(cudaStreamSynchronize(cuda_stream(stream)), "cudaStreamSynchronize");
 }
 
 namespace {
 
 void copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, Stream* stream) {
-    if (bytes == 0) return;
+    if (bytes == 0 || !stream) return;
     check(cudaMemcpyAsync(to, from, bytes, kind, cuda_stream(stream)),
           "cudaMemcpyAsync of " + std::to_string(bytes) + " bytes");
 }

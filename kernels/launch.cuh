@@ -30,6 +30,7 @@ inline void check(cudaError_t error, const std::string& call) {
 template <class... P, class... A>
 void launch(const char* name, void (*kernel)(P...), dim3 grid, unsigned threads,
             std::size_t shared_bytes, Stream* stream, A... arguments) {
+    if (!stream) return;
     if (shared_bytes > std::size_t{48} << 10) {
         check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                    static_cast<int>(shared_bytes)),

@@ -2,10 +2,22 @@
 
 #include <latent/cuda.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 using namespace latent;
+
+namespace {
+
+Tensor<Cuda<float>> all(float value, std::int64_t count) {
+    Tensor<Cpu<float>> x({count});
+    std::ranges::fill(x.values(), value);
+    return to<Cuda<float>>(x);
+}
+
+} // namespace
 
 TEST_CASE("bfloat16 is the nearest, ties to even", "[cuda]") {
     const auto nearest = [](float x) { return static_cast<float>(BFloat16::nearest(x)); };
@@ -26,15 +38,43 @@ TEST_CASE("a tensor on the GPU needs a run, and a run a GPU", "[cuda]") {
 
 TEST_CASE("tensors of a planned run stand in one piece of memory", "[cuda]") {
     CudaRun gpu;
-    const Tensor<Cuda<float>> weight({64});
+    const auto weight = all(2, 64);
     CHECK(gpu.allocations() == 1);
-    gpu.reserve(4096);
-    {
-        const Tensor<Cuda<float>> a({256}), b({256});
-        CHECK(gpu.allocations() == 1);
-        const Tensor<Cuda<float>> c({1024}); // there is no place left for it
-        CHECK(gpu.allocations() == 2);
-    }
-    const Tensor<Cuda<Half>> d({2048});
+    const auto run = [&] {
+        Tensor<Cuda<float>> sum({64});
+        {
+            const auto a = scaled(weight, 3);
+            sum = add(scaled(a, 1), a);
+        }
+        const Tensor<Cuda<Half>> other({96}); // in a's place
+        return sum;
+    };
+    gpu.plan(run);
+    CHECK(gpu.planned_bytes() == 3 * 256);
     CHECK(gpu.allocations() == 2);
+    CHECK(to<Cpu<float>>(weight).data()[63] == 2);
+    {
+        const auto sum = run();
+        CHECK(gpu.allocations() == 2);
+        CHECK(to<Cpu<float>>(sum).data()[63] == 12);
+        const Tensor<Cuda<float>> large({1024}); // there is no place left for it
+        CHECK(gpu.allocations() == 3);
+    }
+    gpu.release();
+    CHECK(to<Cpu<float>>(run()).data()[0] == 12);
+    CHECK(gpu.allocations() > 3);
+}
+
+TEST_CASE("a rehearsal that fails leaves the run as it was", "[cuda]") {
+    CudaRun gpu;
+    const auto x = all(1, 8);
+    CHECK(contains(message_of([&] {
+                       gpu.plan([&] {
+                           const auto y = scaled(x, 2);
+                           (void)add(scaled(y, 1), Tensor<Cuda<float>>({9}));
+                       });
+                   }),
+                   "add"));
+    CHECK(gpu.planned_bytes() == 0);
+    CHECK(to<Cpu<float>>(scaled(x, 2)).data()[7] == 2);
 }

@@ -3,7 +3,8 @@
 #include <latent/cuda/first_fit.hpp>
 
 #include <map>
-#include <vector>
+#include <cstdint>
+#include <iterator>
 
 using namespace latent;
 
@@ -33,12 +34,4 @@ TEST_CASE("places in one piece of memory do not overlap", "[cuda]") {
     }
     CHECK(places.extent() >= most);
     CHECK(places.extent() < most + 256);
-}
-
-TEST_CASE("a plan needs what is held at one time", "[cuda]") {
-    const std::vector<MemoryEvent> events{{0, 4096, true},  {1, 8192, true}, {0, 4096, false},
-                                          {2, 2048, true},  {3, 1024, true}, {1, 8192, false},
-                                          {2, 2048, false}, {3, 1024, false}};
-    CHECK(planned_bytes(events, 4) == 4096 + 8192);
-    CHECK(planned_bytes(events, 2) == 2048 + 4096);
 }

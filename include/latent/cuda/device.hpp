@@ -34,8 +34,8 @@ struct Cuda {
 ///     const AutoencoderKL<Cuda<float>> vae(weights);
 ///     const auto image = to<Cpu<float>>(vae.decode(to<Cuda<float>>(latents)));
 ///
-/// Tensors of a planned run stand in one piece of memory, `reserve`d before it; others, as
-/// weights do, each in their own.
+/// Tensors of a planned run stand in one piece of memory; others, as weights do, each in their
+/// own.
 /// Throws Error where there is no GPU, or no memory left.
 class CudaRun {
 public:
@@ -72,11 +72,20 @@ public:
     [[nodiscard]] kernels::Stream* stream() const { return stream_; }
     void synchronize() const { kernels::synchronize(stream_); }
 
-    /// One piece of memory for the tensors to come (planned_bytes tells how large).
-    void reserve(std::size_t bytes) {
+    /// Sets one piece of memory aside for `run`, a function: what is made from here on stands
+    /// in it, until release(). For that `run` is called once without a stream, which computes
+    /// nothing, and only counts.
+    template <class Run>
+    void plan(const Run& run) {
         release();
-        arena_ = static_cast<std::byte*>(kernels::allocate(device_, bytes));
-        arena_bytes_ = bytes;
+        places_ = {};
+        {
+            const Rehearsal rehearsal(*this);
+            run();
+        }
+        arena_bytes_ = places_.extent();
+        places_ = {};
+        arena_ = static_cast<std::byte*>(allocate(arena_bytes_));
     }
     /// Gives it back, when none of its tensors is left.
     void release() {
@@ -88,25 +97,51 @@ public:
     }
 
     [[nodiscard]] void* take(std::size_t bytes) {
+        if (!stream_) return imagined(places_.take(bytes));
         if (arena_) {
             const auto offset = places_.take(bytes);
             if (offset + bytes <= arena_bytes_) return arena_ + offset;
             places_.give(offset);
         }
-        ++allocations_;
-        return kernels::allocate(device_, std::max<std::size_t>(bytes, 1));
+        return allocate(bytes);
     }
     void give(void* memory) {
+        if (!stream_) return places_.give(offset_of(memory));
         auto* place = static_cast<std::byte*>(memory);
         if (arena_ && place >= arena_ && place < arena_ + arena_bytes_) {
             return places_.give(static_cast<std::size_t>(place - arena_));
         }
         kernels::free(memory); // CUDA waits until nobody works on it
     }
+    [[nodiscard]] std::size_t planned_bytes() const { return arena_bytes_; }
     /// How often memory was asked of the system.
     [[nodiscard]] std::int64_t allocations() const { return allocations_; }
 
 private:
+    /// While one is there, tensors have places in no memory.
+    class Rehearsal {
+    public:
+        explicit Rehearsal(CudaRun& run)
+            : run_(run), stream_(std::exchange(run.stream_, nullptr)) {}
+        Rehearsal(const Rehearsal&) = delete;
+        Rehearsal& operator=(const Rehearsal&) = delete;
+        ~Rehearsal() { run_.stream_ = stream_; }
+
+    private:
+        CudaRun& run_;
+        kernels::Stream* stream_;
+    };
+    [[nodiscard]] static void* imagined(std::size_t offset) {
+        return reinterpret_cast<void*>(offset + 256); // not nullptr
+    }
+    [[nodiscard]] static std::size_t offset_of(void* memory) {
+        return reinterpret_cast<std::size_t>(memory) - 256;
+    }
+    [[nodiscard]] void* allocate(std::size_t bytes) {
+        ++allocations_;
+        return kernels::allocate(device_, std::max<std::size_t>(bytes, 1));
+    }
+
     static inline thread_local CudaRun* current_ = nullptr;
 
     int device_;

@@ -1,13 +1,8 @@
 #pragma once
 
-#include "latent/tensor/workspace.hpp"
-
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <iterator>
 #include <map>
-#include <span>
 
 namespace latent {
 
@@ -35,21 +30,5 @@ private:
     std::map<std::size_t, std::size_t> used_;
     std::size_t extent_ = 0;
 };
-
-/// What a run needs of one piece of memory, from the order of its tensors: that of the same run
-/// on Meta, RunReport::memory, whose numbers are 4 bytes each; here they are `scalar_bytes`.
-[[nodiscard]] inline std::size_t planned_bytes(std::span<const MemoryEvent> events,
-                                               std::size_t scalar_bytes) {
-    FirstFit places;
-    std::map<std::int64_t, std::size_t> offsets;
-    for (const auto& [id, bytes, taken] : events) {
-        if (taken) {
-            offsets[id] = places.take(static_cast<std::size_t>(bytes) / 4 * scalar_bytes);
-        } else {
-            places.give(offsets[id]);
-        }
-    }
-    return places.extent();
-}
 
 } // namespace latent
