@@ -1,11 +1,9 @@
-# The package: headers, and what find_package(latent [COMPONENTS io]) reads.
+# The package: headers, and what find_package(latent [COMPONENTS io cuda]) reads.
 
 include(CMakePackageConfigHelpers)
 set(latent_package_dir "${CMAKE_INSTALL_DATADIR}/cmake/latent")
 
-# Without cuda/, which needs a library that is not built yet.
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/latent" TYPE INCLUDE COMPONENT development
-  PATTERN "cuda*" EXCLUDE)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/latent" TYPE INCLUDE COMPONENT development)
 install(TARGETS latent EXPORT latent-targets INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(EXPORT latent-targets NAMESPACE latent::
   DESTINATION "${latent_package_dir}" COMPONENT development)
@@ -14,13 +12,22 @@ if(TARGET latent_io)
   install(EXPORT latent-io-targets NAMESPACE latent::
     DESTINATION "${latent_package_dir}" COMPONENT development)
 endif()
+set(latent_any_architecture ARCH_INDEPENDENT)
+if(TARGET latent_cuda)
+  set(latent_any_architecture "")
+  install(FILES "${PROJECT_SOURCE_DIR}/kernels/launch.hpp"
+    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/latent/cuda/kernels" COMPONENT development)
+  install(TARGETS latent_cuda EXPORT latent-cuda-targets ARCHIVE COMPONENT development)
+  install(EXPORT latent-cuda-targets NAMESPACE latent::
+    DESTINATION "${latent_package_dir}" COMPONENT development)
+endif()
 
 configure_package_config_file(
   "${PROJECT_SOURCE_DIR}/cmake/latent-config.cmake.in"
   "${PROJECT_BINARY_DIR}/latent-config.cmake"
   INSTALL_DESTINATION "${latent_package_dir}" NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/latent-config-version.cmake"
-  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+  COMPATIBILITY SameMinorVersion ${latent_any_architecture})
 install(FILES
   "${PROJECT_BINARY_DIR}/latent-config.cmake"
   "${PROJECT_BINARY_DIR}/latent-config-version.cmake"
