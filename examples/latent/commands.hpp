@@ -26,7 +26,8 @@ struct NetworkFiles {
 };
 
 struct RunOptions {
-    int threads = 0; ///< 0: as many as the machine has
+    std::string device = "cpu"; ///< or a GPU: see DeviceName in gpu.hpp
+    int threads = 0;            ///< 0: as many as the machine has
     bool quiet = false;
     std::string tiling;     ///< "exact", "diffusers", or empty for whole images
     std::string tile_blend; ///< "smooth" or "diffusers", either of them tiling; or empty
@@ -107,6 +108,12 @@ struct Demo {
     void run() const;
 };
 
+/// latent devices: what networks can run on here.
+struct Devices {
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
 /// latent explain -m MODEL: the architecture as a tree, and what each module costs.
 struct Explain {
     std::string model, size = "512", side;
@@ -158,7 +165,10 @@ void add_recorded_input_options(CLI::App& command, CLI::Option& network, std::st
                                 std::string& input);
 /// Declares --threads and --quiet.
 void add_run_options(CLI::App& command, RunOptions& options);
-/// Declares --tiling, --tile-blend, --tile-size, --slicing and --check-finite.
+/// Declares --device. A GPU has no --fast, --weights and --stream: refused by require_device().
+void add_device_option(CLI::App& command, RunOptions& options);
+void require_device(const CLI::App& command, const RunOptions& options);
+/// Declares --tiling, --tile-blend, --tile-size, --fast, --weights, --slicing, --check-finite.
 void add_tiling_options(CLI::App& command, RunOptions& options);
 /// Declares --stream, of a command that decodes; behind add_tiling_options.
 void add_stream_option(CLI::App& command, RunOptions& options);

@@ -73,13 +73,15 @@ void Decode::add_to(CLI::App& app) {
                       "IN has latents as the UNet sees them (known without this where "
                       "`latent encode` wrote them)");
     add_network_options(*command, network);
+    add_device_option(*command, options);
     add_run_options(*command, options);
     add_tiling_options(*command, options);
     add_stream_option(*command, options);
     command->footer("Example:\n  latent decode latents.safetensors --decoder taef2_decoder.pth "
                     "-o photo.png");
-    command->callback([this] {
+    command->callback([this, command] {
         require_network(network, false, true);
+        require_device(*command, options);
         run();
     });
 }

@@ -73,11 +73,13 @@ void Encode::add_to(CLI::App& app) {
                       "Latents as the UNet sees them, (z - shift_factor) scaling_factor; raw "
                       "without this");
     add_network_options(*command, network);
+    add_device_option(*command, options);
     add_run_options(*command, options);
     add_tiling_options(*command, options);
     command->footer("Example:\n  latent encode photo.png -m taesd -o latents.safetensors");
-    command->callback([this] {
+    command->callback([this, command] {
         require_network(network, true, false);
+        require_device(*command, options);
         (void)seed_of(seed); // a usage error where it is none
         run();
     });

@@ -4,6 +4,7 @@
 // tolerance, 130 interrupted.
 
 #include "commands.hpp"
+#include "gpu.hpp"
 
 #include <latent/io/system.hpp>
 #include <latent/io/text.hpp>
@@ -47,6 +48,30 @@ void add_run_options(CLI::App& command, RunOptions& options) {
         .add_option("--threads", options.threads, "At most this many threads (default: all)")
         ->check(CLI::Range(1, 1024));
     command.add_flag("--quiet", options.quiet, "No progress bar and no remarks");
+}
+
+void add_device_option(CLI::App& command, RunOptions& options) {
+    command
+        .add_option("--device", options.device,
+                    "cpu, or a GPU: cuda, cuda:f16 or cuda:bf16, the second one cuda:1 ... "
+                    "(latent devices lists them)")
+        ->capture_default_str()
+        ->check(CLI::Validator(
+            [](const std::string& text) {
+                return DeviceName::from(text) ? std::string()
+                                              : "got " + in_quotes(text) +
+                                                    ", expected cpu, or cuda[:N][:f16|:bf16]";
+            },
+            ""));
+}
+
+void require_device(const CLI::App& command, const RunOptions& options) {
+    if (!on_gpu(options)) return;
+    for (const auto* name : {"--fast", "--weights", "--stream"}) {
+        const auto* const option = command.get_option_no_throw(name);
+        if (option != nullptr && *option)
+            throw CLI::ExcludesError("--device " + options.device, name);
+    }
 }
 
 void add_tiling_options(CLI::App& command, RunOptions& options) {
@@ -125,6 +150,7 @@ int run(int argc, char* argv[]) {
     command::Preview preview;
     command::Reconstruct reconstruct;
     command::Demo demo;
+    command::Devices devices;
     command::Explain explain;
     command::Record record;
     command::Parity parity;
@@ -139,6 +165,7 @@ int run(int argc, char* argv[]) {
     preview.add_to(app);
     reconstruct.add_to(app);
     demo.add_to(app);
+    devices.add_to(app);
     explain.add_to(app);
     record.add_to(app);
     parity.add_to(app);

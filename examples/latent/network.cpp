@@ -2,6 +2,7 @@
 
 #include "network.hpp"
 
+#include "gpu.hpp"
 #include "latents.hpp"
 #include "sides.hpp"
 
@@ -109,32 +110,46 @@ Tensor<Device> latents_between(Tensor<Device> moments, const AutoencoderKLConfig
     return DiagonalGaussianDistribution<Device>(std::move(moments)).mode();
 }
 
-/// The pixels that come back. The sides are made when it is their turn, so that one is in
-/// memory at a time.
-template <class Config, class MakeEncoder, class MakeDecoder>
+/// A side of the files, loaded on the device that the options name, and its output for x.
+template <class Files>
+Tensor<Device> encode_with(Files files, const Tensor<Device>& x, const RunOptions& options,
+                           double* seconds = nullptr) {
+    if (on_gpu(options)) return encode_on_gpu(std::move(files), x, options, seconds);
+    const auto config = files.config;
+    const auto path = files.path;
+    const auto encoder = load_encoder(std::move(files));
+    return run_side(encoder, config, path, "encode", x, options, seconds);
+}
+template <class Files>
+Tensor<Device> decode_with(Files files, const Tensor<Device>& x, const RunOptions& options,
+                           double* seconds = nullptr) {
+    if (on_gpu(options)) return decode_on_gpu(std::move(files), x, options, seconds);
+    const auto config = files.config;
+    const auto path = files.path;
+    const auto decoder = load_decoder(std::move(files));
+    return run_side(decoder, config, path, "decode", x, options, seconds);
+}
+
+/// The pixels that come back, by encode(x, seconds) and decode(x, seconds).
+template <class Config, class Encode, class Decode>
 Reconstruction there_and_back(const std::string& path, const Config& config,
-                              const MakeEncoder& make_encoder, const MakeDecoder& make_decoder,
-                              const Tensor<Device>& image, const RunOptions& options) {
+                              const Encode& encode, const Decode& decode,
+                              const Tensor<Device>& image) {
     if (config.out_channels != 3 || config.encoder_factor() != config.decoder_factor()) {
         fail(path, "a network whose output is not an image of its input's size",
              "one that can reconstruct");
     }
     Reconstruction result;
-    const auto latents = [&] {
-        const auto padded = pad_to_multiple(image, config.encoder_factor());
-        const auto& encoder = make_encoder();
-        return latents_between(
-            run_side(encoder, config, path, "encode", padded, options, &result.encode_seconds),
-            config);
-    }();
-    const auto& decoder = make_decoder();
-    const auto decoded =
-        run_side(decoder, config, path, "decode", latents, options, &result.decode_seconds);
+    const auto latents = latents_between(
+        encode(pad_to_multiple(image, config.encoder_factor()), &result.encode_seconds),
+        config);
+    const auto decoded = decode(latents, &result.decode_seconds);
     result.pixels = rgb_from_image(crop(decoded, image.dim(2), image.dim(3)));
     return result;
 }
 
-/// By an autoencoder of one class.
+/// By an autoencoder of one class. A side is loaded when it is its turn, so that one is in
+/// memory at a time.
 template <class Files>
 Reconstruction there_and_back(const NetworkFiles& network, Files files,
                               const std::string& where, const Tensor<Device>& image,
@@ -143,9 +158,15 @@ Reconstruction there_and_back(const NetworkFiles& network, Files files,
     const auto path = files.path;
     require_channels(where, image, config.in_channels, "image", path);
     return there_and_back(
-        path, config, [&] { return load_encoder(std::move(files)); },
-        [&] { return load_decoder(std::get<Files>(open_network(network, options))); }, image,
-        options);
+        path, config,
+        [&](const Tensor<Device>& x, double* seconds) {
+            return encode_with(std::move(files), x, options, seconds);
+        },
+        [&](const Tensor<Device>& z, double* seconds) {
+            auto again = std::get<Files>(open_network(network, options));
+            return decode_with(std::move(again), z, options, seconds);
+        },
+        image);
 }
 
 /// Without files: by TAESD with torch's initial weights of seed 0.
@@ -153,9 +174,16 @@ Reconstruction there_and_back_untrained(const Tensor<Device>& image,
                                         const RunOptions& options) {
     TorchInit weights(0);
     const AutoencoderTiny<Device> vae{Weights(weights, "", options.weights)};
+    const std::string name = "TAESD of seed 0";
     return there_and_back(
-        "TAESD of seed 0", vae.config, [&]() -> const auto& { return vae.encoder; },
-        [&]() -> const auto& { return vae.decoder; }, image, options);
+        name, vae.config,
+        [&](const Tensor<Device>& x, double* seconds) {
+            return run_side(vae.encoder, vae.config, name, "encode", x, options, seconds);
+        },
+        [&](const Tensor<Device>& z, double* seconds) {
+            return run_side(vae.decoder, vae.config, name, "decode", z, options, seconds);
+        },
+        image);
 }
 
 } // namespace
@@ -174,10 +202,9 @@ Encoded encode_images(const NetworkFiles& network, const RunOptions& options,
         const bool guessed = scaling_is_guessed(files);
         // Of a lone file with 4 channels it is as good as known.
         const bool known = !guessed || config.latent_channels == 4;
-        const auto encoder = load_encoder(std::move(files));
         const auto padded = pad_to_multiple(images, config.encoder_factor());
-        auto result = encoded(run_side(encoder, config, path, "encode", padded, options),
-                              config, known, wanted);
+        auto result =
+            encoded(encode_with(std::move(files), padded, options), config, known, wanted);
         result.padded = padded.shape() != images.shape();
         if (guessed && known && !options.quiet) remark_guess(path);
         return result;
@@ -215,8 +242,7 @@ Tensor<Device> decode_latents(const NetworkFiles& network, const RunOptions& opt
                      std::to_string(whole.height) + " that these latents give");
         }
         const auto latents = latents_to_decode(std::move(file), files, given, options.quiet);
-        const auto decoder = load_decoder(std::move(files));
-        return cropped(run_side(decoder, config, path, "decode", latents, options), size);
+        return cropped(decode_with(std::move(files), latents, options), size);
     };
     return std::visit(run, open_network(network, options));
 }

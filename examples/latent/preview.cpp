@@ -1,6 +1,7 @@
 // latent preview LATENTS -o OUT.png --method linear|approx|tiny: what latents look like, soon.
 
 #include "files.hpp"
+#include "gpu.hpp"
 #include "latents.hpp"
 #include "network.hpp"
 #include "pictures.hpp"
@@ -44,6 +45,14 @@ Schedule preview_schedule(const Shape& shape, bool quiet, const Config&... confi
     return schedule;
 }
 
+/// Of images that are there already.
+std::vector<PreviewImage> previews_of(const Tensor<Device>& images) {
+    std::vector<PreviewImage> previews;
+    for (std::int64_t n = 0; n < images.dim(0); ++n)
+        previews.push_back(truncated_rgb_from_image(images, n));
+    return previews;
+}
+
 } // namespace
 
 void Preview::add_to(CLI::App& app) {
@@ -73,6 +82,7 @@ void Preview::add_to(CLI::App& app) {
     command->add_flag(
         "--sdxl", is_sdxl,
         "For linear the table of SDXL (the other methods' files are made for one)");
+    add_device_option(*command, options);
     add_run_options(*command, options);
     command->footer("Example:\n  latent preview latents.safetensors --method approx "
                     "-m vae_approx_sd.pt -o preview.png");
@@ -84,6 +94,9 @@ void Preview::add_to(CLI::App& app) {
         }
         if (method != "tiny" && !network.decoder.empty()) {
             throw CLI::ExcludesError(given, "--decoder");
+        }
+        if (method == "linear" && on_gpu(options)) {
+            throw CLI::ExcludesError(given, "--device " + options.device);
         }
         if (method == "approx" && network.model.empty()) {
             throw CLI::RequiresError(given, "--model");
@@ -109,6 +122,10 @@ void Preview::run() const {
         }
         if (method == "approx") {
             require_latents(where, file.tensor, 4, "--method approx", 2);
+            if (on_gpu(options)) {
+                const auto z = latents();
+                return previews_of(approximate_on_gpu(network.model, z, options));
+            }
             const auto approx = load_vae_approx(network.model);
             const auto z = latents();
             const Progress progress("preview",
@@ -130,6 +147,10 @@ void Preview::run() const {
         const auto step = static_cast<double>(config.upsampling_scaling_factor);
         require_latents(where, file.tensor, config.latent_channels, files.path,
                         std::pow(step, stages - 1));
+        if (on_gpu(options)) {
+            const auto z = latents();
+            return previews_of(decode_on_gpu(std::move(files), z, options));
+        }
         const auto decoder = load_decoder_tiny(std::move(files));
         const auto z = latents();
         const Progress progress(

@@ -14,14 +14,16 @@ void Reconstruct::add_to(CLI::App& app) {
     command->add_option("IMAGE", in, "A PNG or JPEG")->required();
     command->add_option("-o,--out", out, "What came back: a .png")->required();
     add_network_options(*command, network);
+    add_device_option(*command, options);
     add_run_options(*command, options);
     add_tiling_options(*command, options);
     add_stream_option(*command, options);
     command->footer("Prints psnr_db, encode_s, decode_s and peak_mib.\n"
                     "Example:\n  latent reconstruct photo.png --encoder taef2_encoder.pth "
                     "--decoder taef2_decoder.pth -o back.png");
-    command->callback([this] {
+    command->callback([this, command] {
         require_network(network, true, true);
+        require_device(*command, options);
         run();
     });
 }

@@ -75,17 +75,21 @@ using OpenFiles = std::variant<AutoencoderTinyFiles, AutoencoderKLFiles>;
     return files;
 }
 
-[[nodiscard]] inline EncoderTiny<Device> load_encoder(AutoencoderTinyFiles files) {
-    return load_encoder_tiny(std::move(files));
+template <class AnyDevice = Device>
+[[nodiscard]] EncoderTiny<AnyDevice> load_encoder(AutoencoderTinyFiles files) {
+    return load_encoder_tiny<AnyDevice>(std::move(files));
 }
-[[nodiscard]] inline EncoderKL<Device> load_encoder(AutoencoderKLFiles files) {
-    return load_encoder_kl(std::move(files));
+template <class AnyDevice = Device>
+[[nodiscard]] EncoderKL<AnyDevice> load_encoder(AutoencoderKLFiles files) {
+    return load_encoder_kl<AnyDevice>(std::move(files));
 }
-[[nodiscard]] inline DecoderTiny<Device> load_decoder(AutoencoderTinyFiles files) {
-    return load_decoder_tiny(std::move(files));
+template <class AnyDevice = Device>
+[[nodiscard]] DecoderTiny<AnyDevice> load_decoder(AutoencoderTinyFiles files) {
+    return load_decoder_tiny<AnyDevice>(std::move(files));
 }
-[[nodiscard]] inline DecoderKL<Device> load_decoder(AutoencoderKLFiles files) {
-    return load_decoder_kl(std::move(files));
+template <class AnyDevice = Device>
+[[nodiscard]] DecoderKL<AnyDevice> load_decoder(AutoencoderKLFiles files) {
+    return load_decoder_kl<AnyDevice>(std::move(files));
 }
 
 /// Whether a side makes latents of pixels, or pixels of latents.
@@ -169,23 +173,22 @@ template <template <class> class Side, class Config>
     Recorder recorder;
     const Side<Meta> side(Weights(recorder), config);
     const Tensor<Meta> x(shape);
-    (void)side_in_parts<Side>(side, config, x, options, ScheduleTrace{&schedule});
+    (void)side_in_parts(side, config, x, options, ScheduleTrace{&schedule});
     return schedule;
 }
 
-/// A run whose every layer is looked at: throws Error, with the network's file, at the first
-/// one that is not finite, and tells on stderr where half precision would have overflowed.
-template <template <class> class Side, class Config>
-[[nodiscard]] Tensor<Device> run_checked(const Side<Device>& side, const Config& config,
-                                         const std::string& path, const Tensor<Device>& x,
-                                         const RunOptions& options) {
+/// run(look), whose trace `look` is to see every layer: throws Error, with the network's file,
+/// at the first one that is not finite, and tells on stderr where half precision would have
+/// overflowed.
+template <class Run>
+[[nodiscard]] Tensor<Device> run_checked(const std::string& path, const RunOptions& options,
+                                         const Run& run) {
     const FiniteCheck check;
-    const auto trace = [&](std::string_view layer, const auto& output) {
+    const auto look = [&](std::string_view layer, const Tensor<Device>& output) {
         stop_if_interrupted();
         check(layer, output);
     };
-    auto y = latent::detail::naming_file(
-        path, [&] { return side_in_parts<Side>(side, config, x, options, trace); });
+    auto y = latent::detail::naming_file(path, [&] { return run(look); });
     if (const auto& overflow = check.half_overflow()) {
         std::cerr << path << ": remark: " << overflow->path << " reaches "
                   << latent::detail::short_number(overflow->largest)
@@ -197,6 +200,16 @@ template <template <class> class Side, class Config>
     return y;
 }
 
+/// Throws Error, with the network's file, for a result that is not finite.
+inline void require_finite(const std::string& path, const Tensor<Device>& y) {
+    const auto found = extremes(y);
+    if (!found.first) return;
+    fail(path,
+         std::to_string(found.not_finite) + " of " + std::to_string(y.numel()) +
+             " results that are NaN or infinite",
+         "finite numbers", "--check-finite names the weight or the layer");
+}
+
 /// A side's output for x, with its progress shown; `seconds` receives what the run took.
 template <template <class> class Side, class Config>
 [[nodiscard]] Tensor<Device> run_side(const Side<Device>& side, const Config& config,
@@ -206,16 +219,13 @@ template <template <class> class Side, class Config>
     const Progress progress(title, plan<Side>(config, x.shape(), options));
     const auto start = std::chrono::steady_clock::now();
     Workspace run({.threads = options.threads});
-    auto y = options.check_finite ? run_checked<Side>(side, config, path, x, options)
-                                  : side_in_parts<Side>(side, config, x, options, progress);
+    const auto forward = [&](const auto& trace) {
+        return side_in_parts(side, config, x, options, trace);
+    };
+    auto y = options.check_finite ? run_checked(path, options, forward) : forward(progress);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     if (seconds != nullptr) *seconds = elapsed.count();
-    if (const auto found = extremes(y); found.first) {
-        fail(path,
-             std::to_string(found.not_finite) + " of " + std::to_string(y.numel()) +
-                 " results that are NaN or infinite",
-             "finite numbers", "--check-finite names the weight or the layer");
-    }
+    require_finite(path, y);
     return y;
 }
 

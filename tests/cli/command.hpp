@@ -30,12 +30,18 @@ struct Outcome {
     double peak_mib = 0; ///< the most memory that it held; 0 where the system does not tell
 };
 
+/// The command on an emulated GPU.
+[[nodiscard]] inline std::string emulated_command_path() {
+    const char* const path = std::getenv("LATENT_EMULATED_CLI");
+    return path == nullptr ? std::string() : std::string(path);
+}
+
 /// A run of the command; stdout and stderr go to files.
 class Process {
 public:
     explicit Process(const std::vector<std::string>& arguments,
-                     const std::vector<std::string>& environment = {}) {
-        const auto program = command_path();
+                     const std::vector<std::string>& environment = {},
+                     const std::string& program = command_path()) {
         const auto out = (folder_ / "out").string();
         const auto err = (folder_ / "err").string();
         id_ = ::fork();
@@ -87,6 +93,9 @@ private:
 [[nodiscard]] inline Outcome run_latent(const std::vector<std::string>& arguments,
                                         const std::vector<std::string>& environment = {}) {
     return Process(arguments, environment).wait();
+}
+[[nodiscard]] inline Outcome run_emulated(const std::vector<std::string>& arguments) {
+    return Process(arguments, {}, emulated_command_path()).wait();
 }
 
 } // namespace latent::test

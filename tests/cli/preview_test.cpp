@@ -38,19 +38,7 @@ struct PreviewFolder : TemporaryFolder {
     Tensor<Cpu<float>> z = Generator(5).randn<Cpu<float>>({1, 4, 3, 2});
 
     PreviewFolder() {
-        Recorder recorder;
-        (void)VAEApprox<Meta>(Weights(recorder));
-        TorchInit init(17);
-        std::vector<std::vector<float>> values;
-        std::vector<NamedTensor> tensors;
-        values.reserve(recorder.requests().size());
-        for (const auto& request : recorder.requests()) {
-            auto& data = values.emplace_back(static_cast<std::size_t>(request.shape.numel()));
-            init.read(request, std::span<float>(data));
-            tensors.emplace_back(request.name, DType::F32, request.shape,
-                                 std::as_bytes(std::span(data)));
-        }
-        save_safetensors(*this / "approx", std::move(tensors));
+        save_vae_approx(*this / "approx", 17);
         save_network(*this / "tiny", preview_config(), 13, diffusers_name);
         save_network(*this / "decoder", preview_config(), 13, taesd_name("decoder"));
         save("z.safetensors", {});

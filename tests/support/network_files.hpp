@@ -3,6 +3,7 @@
 
 #include <latent/io/safetensors_writer.hpp>
 #include <latent/models/autoencoder_tiny.hpp>
+#include <latent/models/vae_approx.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -61,6 +62,23 @@ inline void save_network(const std::filesystem::path& path, const AutoencoderTin
             bytes = bytes.first(2 * data.size());
         }
         tensors.emplace_back(name, bfloat16 ? DType::BF16 : DType::F32, request.shape, bytes);
+    }
+    save_safetensors(path, std::move(tensors));
+}
+
+/// Saves the network that VAEApprox(Weights(TorchInit(seed))) is.
+inline void save_vae_approx(const std::filesystem::path& path, std::uint64_t seed) {
+    Recorder recorder;
+    (void)VAEApprox<Meta>(Weights(recorder));
+    TorchInit init(seed);
+    std::vector<std::vector<float>> values;
+    std::vector<NamedTensor> tensors;
+    values.reserve(recorder.requests().size());
+    for (const auto& request : recorder.requests()) {
+        auto& data = values.emplace_back(static_cast<std::size_t>(request.shape.numel()));
+        init.read(request, std::span<float>(data));
+        tensors.emplace_back(request.name, DType::F32, request.shape,
+                             std::as_bytes(std::span(data)));
     }
     save_safetensors(path, std::move(tensors));
 }
