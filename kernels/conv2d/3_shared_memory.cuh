@@ -3,8 +3,8 @@
 #include "problem.cuh"
 
 /// Rung 3: what a block reads, it reads once. A block makes 8 x 32 pixels of one output
-/// channel; they look at 10 x 34 pixels of each channel. These go into shared memory, which lies
-/// beside the arithmetic, four channels at a time; each is then read nine times from there.
+/// channel; they look at 10 x 34 pixels of each channel. These go into shared memory, which
+/// lies beside the arithmetic, four channels at a time; each is read nine times from there.
 
 namespace ladder::conv2d::shared_memory {
 

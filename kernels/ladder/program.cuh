@@ -119,7 +119,7 @@ void print_report(const char* rung, const char* idea, const Example& example,
     line("right", "error " + number("%.1e", m.error()) + ", at most " + number("%.0e", bound) +
                       (on_a_gpu ? ", also of odd sizes"
                                 : ", also of odd sizes, in all orders of threads and copies"));
-    line("launches", std::to_string(m.did.launches) + ", with up to " +
+    line("launches", std::to_string(m.did.launches) + ", the narrowest of " +
                          grouped(static_cast<double>(m.did.threads)) + " threads");
     if (on_a_gpu) {
         auto speed = number("%.3f ms: ", 1e3 * m.seconds);

@@ -3,6 +3,8 @@
 # or as C++ for the emulator. Run from the root.
 set -eu
 here=kernels/ladder
+stored=docs/benchmarks/kernels.json
+page=docs/kernels.md
 built=${LATENT_BUILT_KERNELS:-build/kernels}
 
 usage() {
@@ -17,6 +19,8 @@ usage() {
 The ladders and their rungs:
 HELP
     for ladder in $(ladders); do printf '  %-12s %s\n' "$ladder" "$(rungs "$ladder")"; done
+    devices=$(sed -n 's/.*"device": "\([^"]*\)".*"seconds".*/\1/p' $stored | sort -u)
+    printf '\nProven on: %s.\n' "${devices:-no GPU yet, the emulator alone}"
 }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
@@ -88,7 +92,6 @@ rows() {
 }
 
 tables() {
-    stored=docs/benchmarks/kernels.json page=docs/kernels.md
     mkdir -p $built
     {
         for ladder in $(ladders); do rows emulated "$ladder"; done

@@ -29,8 +29,8 @@ public:
     void operator()(void (*kernel)(P...), dim3 grid, unsigned block_threads,
                     std::size_t shared_bytes, A... arguments) {
         launch(rung_, kernel, grid, block_threads, shared_bytes, stream_, arguments...);
-        ++launches;
-        threads = std::max(threads, std::uint64_t{grid.x} * grid.y * grid.z * block_threads);
+        const auto all = std::uint64_t{grid.x} * grid.y * grid.z * block_threads;
+        threads = launches++ == 0 ? all : std::min(threads, all);
 #if !defined(__CUDACC__)
         if (!cuda_emulation::settings.count) return;
         check(cudaStreamSynchronize(cuda_stream(stream_)), rung_);
@@ -43,7 +43,7 @@ public:
     }
 
     unsigned launches = 0;
-    std::uint64_t threads = 0; ///< of the widest launch
+    std::uint64_t threads = 0; ///< of the narrowest launch
     Counts counts;
 
 private:

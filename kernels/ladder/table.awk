@@ -62,9 +62,10 @@ function markdown(ladder,    n, i, text, none) {
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
     for (n = 1; n <= count[ladder]; n++) {
         i = ladder " " name[ladder, n]
-        text = text "| [" name[ladder, n] "](../kernels/" ladder "/" name[ladder, n] ".cuh)" \
-            " | " threads[i] " | " global[i] " | " sectors[i] " | " least[i] " | " shared[i] " | " \
-            conflicts[i] " | " error[i] " | " (i in ms ? ms[i] : none) " | " speed[i] " |\n"
+        text = text "| [" name[ladder, n] "](../kernels/" ladder "/" name[ladder, n] ".cuh)"
+        text = text " | " threads[i] " | " global[i] " | " sectors[i] " | " least[i]
+        text = text " | " shared[i] " | " conflicts[i] " | " error[i]
+        text = text " | " (i in ms ? ms[i] : none) " | " speed[i] " |\n"
     }
     return text
 }

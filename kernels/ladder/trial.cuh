@@ -43,11 +43,16 @@ template <class Example>
     }
     Closeness close{.relative = std::sqrt(error / norm), .text = {}};
     if (!(close.relative <= bound)) {
-        char text[160];
-        std::snprintf(text, sizeof text, "result %zu is %.6g, expected %.6g%s", worst,
-                      static_cast<double>(y[worst]), example.truth(worst),
-                      std::isnan(y[worst]) ? ": was it ever written?" : "");
-        close.text = text;
+        const auto digits = [](double value) {
+            char text[32];
+            std::snprintf(text, sizeof text, "%.6g", value);
+            return std::string(text);
+        };
+        const double got = static_cast<double>(y[worst]);
+        close.text = "result " + std::to_string(worst) + " is " +
+                     (std::isnan(got) ? "NaN" : digits(got)) + ", expected " +
+                     digits(example.truth(worst)) +
+                     (std::isnan(got) ? "; memory is NaN until it is written" : "");
     }
     return close;
 }
@@ -63,6 +68,7 @@ public:
     [[nodiscard]] Stream* get() const { return reinterpret_cast<Stream*>(stream_); }
     void wait() const { check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
     void copy(void* to, const void* from, std::size_t count, cudaMemcpyKind kind) const {
+        if (count == 0) return;
         check(cudaMemcpyAsync(to, from, count * sizeof(float), kind, stream_), "copy");
         wait();
     }
