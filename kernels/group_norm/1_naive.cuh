@@ -27,12 +27,11 @@ __global__ void group_norm_naive(Problem p) {
     const float* x = p.x + group * p.count();
     const auto count = static_cast<float>(p.count());
     const float mean = sum_of(p.count(), [&](std::int64_t i) { return load(x + i); }) / count;
-    const float variance = sum_of(p.count(),
-                                  [&](std::int64_t i) {
-                                      const float distance = load(x + i) - mean;
-                                      return distance * distance;
-                                  }) /
-                           count;
+    const auto square = [&](std::int64_t i) {
+        const float distance = load(x + i) - mean;
+        return distance * distance;
+    };
+    const float variance = sum_of(p.count(), square) / count;
     const float factor = rsqrtf(variance + p.eps);
     for (std::int64_t i = 0; i < p.count(); ++i) write(p, group, i, mean, factor);
 }

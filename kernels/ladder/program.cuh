@@ -111,7 +111,8 @@ void print_report(const char* rung, const char* idea, const Example& example,
                 device_name().c_str(), idea);
     if (!m.right()) {
         line("wrong", m.awkward.relative <= bound ? m.close.text : m.awkward.text);
-        line("hint", "problem.cuh says what is to be computed; the rungs before show a way");
+        line("hint", std::string("it is kernels/") + Example::name + "/" + rung +
+                         ".cuh; problem.cuh beside it says what is to be computed");
         return;
     }
     line("problem", example.text() + ": " + grouped(example.work()) + " " + Example::unit +

@@ -18,16 +18,31 @@ namespace ladder {
 /// it even where one thread adds them up in one chain.
 inline constexpr double bound = 1e-6;
 
-/// How far a result is from the truth. NaN, which no bound accepts, where a value is.
+/// How far a result is from the truth. NaN, which no bound accepts, where it has one.
 struct Closeness {
     double relative = 0; ///< L2 norm of the error, of that of the truth
     std::string text;    ///< what is wrong, if anything is
 };
 
-/// `places` results of all, spread over them by steps of a prime.
+/// "result 7 is 0.25, expected 0.5"
+template <class Example>
+[[nodiscard]] std::string text_of(const Numbers& y, const Example& example, std::size_t at) {
+    std::array<char, 96> text{};
+    std::snprintf(text.data(), text.size(), "result %llu is %.6g, expected %.6g",
+                  static_cast<unsigned long long>(at), static_cast<double>(y[at]),
+                  example.truth(at));
+    return text.data();
+}
+
+/// Looks at `places` results, spread over all of them by steps of a prime, and for NaN at all.
 template <class Example>
 [[nodiscard]] Closeness closeness(const Numbers& y, const Example& example,
                                   std::size_t places) {
+    for (std::size_t at = 0; at < y.size(); ++at) {
+        if (std::isfinite(y[at])) continue;
+        return {std::numeric_limits<double>::quiet_NaN(),
+                text_of(y, example, at) + "; memory is NaN until it is written"};
+    }
     double error = 0, norm = 0, largest = 0;
     std::size_t worst = 0;
     places = std::min(places, y.size());
@@ -37,24 +52,10 @@ template <class Example>
         const double off = std::abs(static_cast<double>(y[at]) - truth);
         error += off * off;
         norm += truth * truth;
-        if (off <= largest) continue;
-        worst = at, largest = off;
-        if (std::isnan(off)) break; // no later one is worse
+        if (off > largest) worst = at, largest = off;
     }
-    Closeness close{.relative = std::sqrt(error / norm), .text = {}};
-    if (!(close.relative <= bound)) {
-        const auto digits = [](double value) {
-            char text[32];
-            std::snprintf(text, sizeof text, "%.6g", value);
-            return std::string(text);
-        };
-        const double got = static_cast<double>(y[worst]);
-        close.text = "result " + std::to_string(worst) + " is " +
-                     (std::isnan(got) ? "NaN" : digits(got)) + ", expected " +
-                     digits(example.truth(worst)) +
-                     (std::isnan(got) ? "; memory is NaN until it is written" : "");
-    }
-    return close;
+    const double relative = std::sqrt(error / norm);
+    return {relative, relative <= bound ? "" : text_of(y, example, worst)};
 }
 
 /// CUDA's, for as long as it is needed.
@@ -200,7 +201,7 @@ template <class Example, class Problem>
             } catch (const std::exception& error) { // the emulator found a mistake
                 close = {std::numeric_limits<double>::quiet_NaN(), error.what()};
             }
-            if (!close.text.empty()) close.text = example.text() + order + ": " + close.text;
+            if (!close.text.empty()) close.text += "\n            of " + example.text() + order;
             if (!(close.relative <= worst.relative)) worst = close;
         });
     }

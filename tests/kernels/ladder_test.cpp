@@ -6,6 +6,7 @@
 
 #include <latent/latent.hpp>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -124,6 +125,17 @@ TEST_CASE("each rung of attention changes the number that it is about", "[kernel
     CHECK(matrix.launches == 3);
     CHECK(online.launches == 1);
     CHECK(8 * tiles.counts.global_sectors < online.counts.global_sectors);
+}
+
+TEST_CASE("a result that was not looked at may not be NaN", "[kernels]") {
+    const ladder::group_norm::Example example(6, 35, 3);
+    ladder::Numbers y;
+    for (const auto value : truth(example)) y.push_back(static_cast<float>(value));
+    CHECK(ladder::closeness(y, example, 2).relative <= 1e-7);
+    y[5] = std::numeric_limits<float>::quiet_NaN();
+    CHECK_FALSE(ladder::closeness(y, example, 2).relative <= 1);
+    y[5] = std::numeric_limits<float>::infinity();
+    CHECK_FALSE(ladder::closeness(y, example, 2).relative <= 1);
 }
 
 TEST_CASE("a wrong rung is found, and told how", "[kernels]") {
