@@ -1,0 +1,4 @@
+#include "all.cuh"
+#include "program.cuh"
+
+/// For nvcc, which compiles every rung here: ./dev kernel compiles each alone.
