@@ -19,10 +19,17 @@ failed() {
     printf 'FAILED: %s\n' "$*"
     status=1
 }
-# step SECONDS COMMAND...: it may not take longer.
+# What is left of eight minutes.
+left() { echo $((480 - $(date +%s) + began)); }
+# step SECONDS COMMAND...: it may not take longer, nor beyond the end.
 step() {
     seconds=$1
     shift
+    if [ "$seconds" -gt "$(left)" ]; then seconds=$(left); fi
+    if [ "$seconds" -lt 5 ]; then
+        failed "no time left for $*"
+        return
+    fi
     timeout "$seconds" "$@" || failed "$* (exit code $?)"
 }
 began=$(date +%s)
@@ -95,17 +102,23 @@ say "small ones under compute-sanitizer"
 sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
 if [ -z "$small" ] && [ -x "$sanitizer" ]; then
     for tool in memcheck racecheck synccheck; do
-        step 40 "$sanitizer" --tool $tool --error-exitcode 1 "$programs/twins"
-        step 40 "$sanitizer" --tool $tool --error-exitcode 1 "$programs/test_kernels" \
+        step 20 "$sanitizer" --tool $tool --error-exitcode 1 "$programs/test_kernels" \
             "conv2d on the device*","group_norm on the device*","attention on the device*"
     done
 else
     echo "skipped: no compute-sanitizer, or no GPU"
 fi
 
+if [ -z "$small" ]; then
+    say "the rungs of the ladders"
+    for ladder in conv2d group_norm attention; do step 60 ./dev kernel $ladder; done
+fi
+
 say "layers and decodes"
+LATENT_BENCH_SECONDS=$(($(left) - 60)) # for what is begun then
+export LATENT_BENCH_SECONDS
 if [ -n "$python" ]; then
-    step 300 "$python" tests/bench/gpu/compare.py "$programs/layers" "$target" $small
+    step 400 "$python" tests/bench/gpu/compare.py "$programs/layers" "$target" $small
 elif [ -n "$small" ]; then
     echo "skipped: no Python"
 else

@@ -38,12 +38,20 @@ read_log() {
         }' "$1"
 }
 
-for architecture in 80 90a; do compile $architecture kernels/kernels.cu kernels & done
+for architecture in 80 90a; do
+    (
+        compile $architecture kernels/kernels.cu library
+        compile $architecture kernels/ladder/all.cu ladders
+        compile $architecture tests/kernels/twins.cu twins
+    ) &
+done
 wait
 status=0
-for architecture in 80 90a; do
-    printf 'sm_%s: ' $architecture
-    read_log "$work/kernels.$architecture.log" || status=1
+for name in library ladders twins; do
+    for architecture in 80 90a; do
+        printf '%s, sm_%s: ' $name $architecture
+        read_log "$work/$name.$architecture.log" || status=1
+    done
 done
 
 # The gate itself: a kernel that must spill, and one that nvcc warns of.
