@@ -1,9 +1,13 @@
+#include "ops/conv2d_cases.hpp"
 #include "support/catch.hpp"
 #include "support/closeness.hpp"
 
 #include <latent/cuda.hpp>
 #include <latent/latent.hpp>
 
+#include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <utility>
 
 using namespace latent;
@@ -49,4 +53,32 @@ TEST_CASE("a convolution on the GPU takes along what is around it", "[cuda]") {
             CHECK(close.relative <= 1e-6);
         }
     }
+}
+
+TEST_CASE("a convolution on the GPU is as exact as torch, in every stored case", "[cuda]") {
+    const Golden golden("ops/conv2d");
+    const CudaRun gpu;
+    std::int64_t deepest = 0;
+    for (const auto& c : conv2d_cases(golden)) {
+        const Conv2dInputs<float> in(c);
+        const Conv2dInputs<double> exact(c);
+        const auto there = [](const Tensor<Cpu<float>>& x) { return to<Cuda<float>>(x); };
+        std::optional<Tensor<Cuda<float>>> bias;
+        if (c.bias) bias = there(in.bias);
+        const Conv2dKernel<Cuda<float>> kernel(there(in.weight), std::move(bias), c.options);
+        Tensor<Cuda<float>> add;
+        if (c.add) add = there(in.add);
+        const auto y = conv2d(there(in.x), kernel,
+                              {.upsample = c.upsample,
+                               .add = c.add ? &add : nullptr,
+                               .activation = c.activation});
+        const auto truth = exact.composed(c, [&](const Tensor<Cpu<double>>& x) {
+            return reference::conv2d(x, exact.weight, exact.bias, c.options);
+        });
+        const auto verdict = judge(golden, c.name, to<Cpu<float>>(y), truth);
+        INFO(verdict.text);
+        CHECK(verdict.good);
+        deepest = std::max(deepest, kernel.geometry().depth());
+    }
+    CHECK(deepest > 1152); // sums of so many products are held against torch's own
 }
