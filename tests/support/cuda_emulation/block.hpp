@@ -90,99 +90,97 @@ struct Copy {
     const void* from;
     unsigned bytes, valid; ///< behind `valid`, zeros
 
+    /// Byte by byte: on a fiber, ThreadSanitizer does not watch std::memcpy.
     void run() const {
-        std::memcpy(to, from, valid);
-        std::memset(static_cast<std::byte*>(to) + valid, 0, bytes - valid);
+        for (unsigned i = 0; i < bytes; ++i) {
+            static_cast<std::byte*>(to)[i] =
+                i < valid ? static_cast<const std::byte*>(from)[i] : std::byte{};
+        }
     }
 };
-
-enum class State { ready, at_barrier, in_warp, done };
 
 struct Thread {
     Fiber fiber;
     unsigned number = 0;
     uint3 index{};
-    State state = State::ready;
     std::vector<std::vector<Copy>> copies; ///< committed groups; the last one is open
     std::vector<Access> shared, global;    ///< since the last barrier
 };
 
-/// The lanes of a warp, which wait for each other. (Only whole warps are emulated.)
-struct Warp {
-    unsigned arrived = 0;
-    const char* operation = "";
-    std::array<void*, 32> slots{};
+/// Where the threads of a block, or of a warp, wait for each other.
+struct Meeting {
+    const char *whose, *operation = "";
+    unsigned first, count; ///< threads
+    int line = 0;          ///< of a __syncthreads
+    unsigned arrived = 0, phase = 0;
+    std::array<void*, 32> slots{}; ///< what the lanes of a warp brought
+    // For ThreadSanitizer. Two in turns: what a fast thread brings to the next meeting must not
+    // leak into this one.
+    std::array<char, 2> sync{};
+
+    [[nodiscard]] std::string place() const {
+        return operation + (line > 0 ? " in line " + std::to_string(line) : "");
+    }
+};
+
+/// A grid of blocks that run the same.
+struct Launch {
+    dim3 grid, block;
+    std::size_t shared_bytes;
+    std::function<void()> body;                   ///< of every thread
+    std::map<std::uintptr_t, std::size_t> pieces; ///< of memory that there are
+    char begin = 0, end = 0; ///< for ThreadSanitizer: what comes before, and what after
 };
 
 class Block {
 public:
     static inline thread_local constinit Block* current = nullptr;
 
-    /// Runs `body` on every thread of the block, to its end. Throws what a thread throws, and
-    /// Error when no thread can go on.
-    void run(dim3 shape, std::size_t shared_bytes, std::uint32_t seed, void* launch,
-             const std::function<void()>& body);
+    /// Runs every thread of a block to its end. Throws what a thread throws, and Error when no
+    /// thread can go on.
+    void run(Launch& launch, std::uint32_t seed);
 
     [[nodiscard]] Thread& self() { return threads_[running_]; }
     [[nodiscard]] std::byte* shared() { return shared_; }
-    [[nodiscard]] std::size_t shared_bytes() const { return shared_bytes_; }
+    [[nodiscard]] std::size_t shared_bytes() const { return launch_->shared_bytes; }
     [[nodiscard]] const Counts& counts() const { return counts_; }
+    /// Whether there are so many bytes of memory, in one piece. It remembers the last one.
+    [[nodiscard]] bool has(std::uintptr_t address, std::size_t bytes);
 
     void barrier(int line);
     /// Waits for the whole warp; its last lane calls meet(slots), which sees what each brought.
     template <class Slot, class Meet>
-    void in_warp(const char* operation, unsigned mask, Slot& mine, const Meet& meet);
+    void in_warp(const char* operation, unsigned mask, bool orders_memory, Slot& mine,
+                 const Meet& meet);
 
     /// "... (block 0 0 0, thread 1 0 0)"
     [[noreturn]] static void fail(const std::string& what);
 
 private:
-    void make_ready(Thread& thread) {
-        thread.state = State::ready;
-        ready_.push_back(thread.number);
-    }
+    template <class Last>
+    void meet(Meeting& at, const char* operation, int line, bool orders_memory,
+              const Last& last);
     /// Hands over to the next thread that can run; to the system's, if none can.
-    void give_way(State state) {
-        auto& me = self();
-        me.state = state;
-        pass_from(me.fiber, state == State::done);
+    void give_way() {
+        auto& me = self().fiber;
+        if (auto& to = next(); &to != &me) me.switch_to(to, false);
     }
-    void pass_from(Fiber& from, bool last) {
-        auto* to = &root_;
-        if (!ready_.empty()) {
-            running_ = take_ready();
-            to = &self().fiber;
-            threadIdx = self().index;
-        }
-        if (to != &from) from.switch_to(*to, last);
-    }
-    [[nodiscard]] unsigned take_ready() {
-        std::size_t at = settings.order == Order::reverse ? ready_.size() - 1 : 0;
-        if (settings.order == Order::random) {
-            random_ = random_ * 1664525U + 1013904223U;
-            at = (random_ >> 8U) % ready_.size();
-        }
-        const auto number = ready_[at];
-        ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(at));
-        return number;
-    }
+    [[nodiscard]] Fiber& next();
 
-    static void thread_main();
+    // ThreadSanitizer, too, would keep a call that never returns.
+    __attribute__((no_sanitize("thread"))) static void thread_main();
     void count_accesses();
     [[nodiscard]] std::string where_all_wait() const;
 
     std::vector<Thread> threads_;
-    std::vector<Warp> warps_;
+    std::vector<Meeting> meetings_; // the block's, then those of warps
     std::vector<unsigned> ready_;
-    Fiber root_;
-    unsigned count_ = 0, running_ = 0, waiting_ = 0, phase_ = 0;
-    int line_ = 0;                       // of the barrier at which some wait
-    std::array<char, 2> barrier_sync_{}; // for ThreadSanitizer
+    Fiber* root_ = nullptr;
+    Launch* launch_ = nullptr;
+    unsigned count_ = 0, running_ = 0;
     std::uint32_t random_ = 1;
     std::byte* shared_ = nullptr;
-    std::size_t shared_bytes_ = 0;
-    void* launch_ = nullptr;
-    const std::function<void()>* body_ = nullptr;
+    std::uintptr_t piece_ = 0, piece_end_ = 0;
     std::exception_ptr error_;
     Counts counts_;
 };
@@ -191,60 +189,75 @@ inline std::string to_string(const uint3& at) {
     return std::to_string(at.x) + " " + std::to_string(at.y) + " " + std::to_string(at.z);
 }
 
+/// "block 0 0 0, thread 1 0 0"
+inline std::string name_of(const uint3& thread) {
+    return "block " + to_string(blockIdx) + ", thread " + to_string(thread);
+}
+
 inline void Block::fail(const std::string& what) {
-    throw Error(what + " (block " + to_string(blockIdx) + ", thread " + to_string(threadIdx) +
-                ")");
+    throw Error(what + " (" + name_of(threadIdx) + ")");
+}
+
+inline Fiber& Block::next() {
+    if (ready_.empty()) return *root_;
+    std::size_t at = settings.order == Order::reverse ? ready_.size() - 1 : 0;
+    if (settings.order == Order::random) {
+        random_ = random_ * 1664525U + 1013904223U;
+        at = (random_ >> 8U) % ready_.size();
+    }
+    running_ = ready_[at];
+    ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(at));
+    threadIdx = self().index;
+    return self().fiber;
+}
+
+template <class Last>
+void Block::meet(Meeting& at, const char* operation, int line, bool orders_memory,
+                 const Last& last) {
+    if (at.arrived > 0 && (std::strcmp(at.operation, operation) != 0 || at.line != line)) {
+        auto here = at;
+        here.operation = operation, here.line = line;
+        fail("divergence: " + here.place() + ", while others of the " + at.whose + " are at " +
+             at.place());
+    }
+    at.operation = operation, at.line = line;
+    auto* sync = &at.sync[at.phase % 2];
+    if (orders_memory) release(sync);
+    if (++at.arrived == at.count) {
+        last();
+        at.arrived = 0, ++at.phase;
+        for (auto i = at.first; i < at.first + at.count; ++i) {
+            if (i != running_) ready_.push_back(i);
+        }
+        ready_.push_back(running_); // who comes last is first to go on in one order, not in all
+    }
+    give_way();
+    if (orders_memory) acquire(sync);
 }
 
 inline void Block::barrier(int line) {
     const Unwatched unwatched;
-    auto& me = self();
-    if (waiting_ > 0 && line_ != line) {
-        fail("divergence: __syncthreads in line " + std::to_string(line) +
-             ", while others are at that in line " + std::to_string(line_));
-    }
-    // Two in turns: what a fast thread brings to the next barrier must not leak into this one.
-    char* sync = &barrier_sync_[phase_ % 2];
-    release(sync);
-    line_ = line;
-    if (++waiting_ < count_) {
-        give_way(State::at_barrier);
-    } else {
-        waiting_ = 0;
-        ++phase_;
-        count_accesses();
-        for (unsigned i = 0; i < count_; ++i) {
-            if (threads_[i].state == State::at_barrier) make_ready(threads_[i]);
-        }
-        make_ready(me); // who comes last need not be the first to go on
-        give_way(State::ready);
-    }
-    acquire(sync);
+    meet(meetings_[0], "__syncthreads", line, true, [&] { count_accesses(); });
 }
 
 template <class Slot, class Meet>
-void Block::in_warp(const char* operation, unsigned mask, Slot& mine, const Meet& meet) {
+void Block::in_warp(const char* operation, unsigned mask, bool orders_memory, Slot& mine,
+                    const Meet& meet_slots) {
     const Unwatched unwatched;
     if (mask != ~0U) fail(std::string(operation) + ": got a mask, expected a whole warp");
-    const auto lane = self().number % 32, first = self().number - lane;
-    auto& warp = warps_[first / 32];
-    if (warp.arrived != 0 && std::strcmp(warp.operation, operation) != 0) {
-        fail(std::string("divergence: ") + operation + ", while others of the warp are at " +
-             warp.operation);
-    }
-    release(&warp);
-    warp.operation = operation;
-    warp.slots[lane] = &mine;
-    if (++warp.arrived < 32) {
-        give_way(State::in_warp);
-    } else {
-        meet(warp.slots);
-        warp.arrived = 0;
-        for (unsigned i = 0; i < 32; ++i) {
-            if (i != lane) make_ready(threads_[first + i]);
-        }
-    }
-    acquire(&warp);
+    const auto number = self().number;
+    auto& warp = meetings_[1 + number / 32];
+    warp.slots[number % 32] = &mine;
+    meet(warp, operation, 0, orders_memory, [&] { meet_slots(warp.slots); });
+}
+
+inline bool Block::has(std::uintptr_t address, std::size_t bytes) {
+    if (address >= piece_ && address + bytes <= piece_end_) return true;
+    auto after = launch_->pieces.upper_bound(address);
+    if (after == launch_->pieces.begin()) return false;
+    --after;
+    piece_ = after->first, piece_end_ = piece_ + after->second;
+    return address >= piece_ && address + bytes <= piece_end_;
 }
 
 /// The requests of each warp: what its lanes ask for at the same step since the last barrier.
@@ -289,27 +302,31 @@ inline void Block::count_accesses() {
 }
 
 inline std::string Block::where_all_wait() const {
-    std::map<std::string, unsigned> places;
-    for (unsigned i = 0; i < count_; ++i) {
-        const auto& thread = threads_[i];
-        ++places[thread.state == State::done ? "have returned"
-                 : thread.state == State::at_barrier
-                     ? "wait at __syncthreads in line " + std::to_string(line_)
-                     : std::string("wait at ") + warps_[i / 32].operation];
+    std::map<std::string, unsigned> places{{"have returned", count_}};
+    for (const auto& meeting : meetings_) {
+        if (meeting.arrived == 0) continue;
+        places["wait at " + meeting.place()] += meeting.arrived;
+        places["have returned"] -= meeting.arrived;
     }
     std::string text;
-    for (const auto& [place, many] : places)
-        text += (text.empty() ? "" : ", ") + std::to_string(many) + " threads " + place;
+    for (const auto& [place, many] : places) {
+        if (many > 0)
+            text += (text.empty() ? "" : ", ") + std::to_string(many) + " threads " + place;
+    }
     return text;
 }
 
 inline void Block::thread_main() {
-    auto* block = current;
-    block->self().fiber.arrived();
-    acquire(block->launch_);
+    Block* block = nullptr;
+    {
+        const Unwatched unwatched;
+        block = current;
+        block->self().fiber.arrived();
+        acquire(&block->launch_->begin);
+    }
     bool failed = false;
     try {
-        (*block->body_)();
+        block->launch_->body();
         const Unwatched unwatched;
         for (const auto& group : block->self().copies) {
             if (!group.empty()) fail("a thread returned before it waited for its copies");
@@ -321,54 +338,54 @@ inline void Block::thread_main() {
     }
     // Out of the handler: what the C++ runtime knows of caught exceptions belongs to a thread
     // of the system, not to a fiber.
+    Fiber *me = nullptr, *next = nullptr;
     {
         const Unwatched unwatched;
-        release(block->launch_);
+        release(&block->launch_->end);
         if (failed) block->ready_.clear(); // straight to the end
+        me = &block->self().fiber, next = &block->next();
     }
-    block->give_way(State::done);
+    me->switch_to(*next, true);
     std::abort();
 }
 
-inline void Block::run(dim3 shape, std::size_t shared_bytes, std::uint32_t seed, void* launch,
-                       const std::function<void()>& body) {
-    current = this;
-    count_ = static_cast<unsigned>(shape.count());
-    while (threads_.size() < count_) threads_.emplace_back();
-    warps_.assign((count_ + 31) / 32, Warp());
-    ready_.clear();
-    waiting_ = 0;
+inline void Block::run(Launch& launch, std::uint32_t seed) {
+    Fiber root;
+    current = this, root_ = &root, launch_ = &launch;
+    count_ = static_cast<unsigned>(launch.block.count());
     random_ = seed;
-    launch_ = launch, body_ = &body;
+    piece_ = piece_end_ = 0;
     error_ = nullptr;
     counts_ = {};
+    meetings_.assign(1, {.whose = "block", .first = 0, .count = count_});
+    for (unsigned first = 0; first < count_; first += 32)
+        meetings_.push_back({.whose = "warp", .first = first, .count = 32});
     // Of its exact size, so that the address sanitizer sees its end; filled with NaN.
-    shared_bytes_ = shared_bytes;
     constexpr auto alignment = std::align_val_t(1024);
-    shared_ = static_cast<std::byte*>(
-        ::operator new(std::max<std::size_t>(shared_bytes, 1), alignment));
-    std::memset(shared_, 0xFF, shared_bytes);
+    const auto bytes = launch.shared_bytes;
+    shared_ =
+        static_cast<std::byte*>(::operator new(std::max<std::size_t>(bytes, 1), alignment));
+    std::memset(shared_, 0xFF, bytes);
+    ready_.clear();
+    while (threads_.size() < count_) threads_.emplace_back();
     for (unsigned i = 0; i < count_; ++i) {
         auto& thread = threads_[i];
+        const auto shape = launch.block;
         thread.number = i;
         thread.index = {i % shape.x, i / shape.x % shape.y, i / (shape.x * shape.y)};
         thread.copies.assign(1, {});
         thread.shared.clear(), thread.global.clear();
         thread.fiber.start(thread_main);
-        make_ready(thread);
+        if constexpr (thread_sanitizer) thread.fiber.set_name(name_of(thread.index));
+        ready_.push_back(i);
     }
-    pass_from(root_, false);
-    unsigned returned = 0;
-    for (unsigned i = 0; i < count_; ++i) {
-        returned += threads_[i].state == State::done;
-        threads_[i].fiber.end();
-    }
+    release(&launch.begin);
+    root.switch_to(next(), false);
     count_accesses();
     ::operator delete(shared_, alignment);
     if (error_) std::rethrow_exception(error_);
-    if (returned < count_) {
+    if (std::ranges::any_of(meetings_, [](const auto& at) { return at.arrived > 0; }))
         throw Error("deadlock in block " + to_string(blockIdx) + ": " + where_all_wait());
-    }
 }
 
 } // namespace cuda_emulation

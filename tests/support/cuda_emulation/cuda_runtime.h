@@ -67,16 +67,9 @@ struct Memory {
     std::map<std::uintptr_t, std::size_t> pieces;
     std::size_t limit = ~std::size_t{0}, held = 0;
 
-    /// Whether the bytes from `address` on lie within one piece. A launch remembers the last.
-    [[nodiscard]] bool has(std::uintptr_t address, std::size_t bytes) {
-        static thread_local std::uintptr_t first = 0, end = 0;
-        if (address >= first && address + bytes <= end) return true;
+    [[nodiscard]] std::map<std::uintptr_t, std::size_t> copy_of_pieces() {
         const std::lock_guard lock(mutex);
-        auto after = pieces.upper_bound(address);
-        if (after == pieces.begin()) return false;
-        --after;
-        first = after->first, end = first + after->second;
-        return address >= first && address + bytes <= end;
+        return pieces;
     }
 };
 inline Memory memory;
@@ -86,49 +79,48 @@ inline std::map<const void*, std::size_t> allowed_shared; ///< by kernel
 
 inline std::vector<std::unique_ptr<Block>> idle_blocks; ///< kept for the sake of their stacks
 
-inline void run_grid(dim3 grid, dim3 block, std::size_t shared_bytes,
-                     const std::function<void()>& body) {
+inline void run_grid(Launch& launch) {
+    const auto blocks = launch.grid.count();
     std::atomic<std::uint64_t> next{0};
-    std::mutex mutex;
+    std::mutex mutex; // of what follows, and of idle_blocks
     std::exception_ptr error;
-    std::atomic<bool> failed{false};
-    static char launch;
-    release(&launch);
-    counts = {};
+    std::vector<std::unique_ptr<Block>> used;
     const auto work = [&] {
         const Unwatched unwatched;
-        auto runner = std::make_unique<Block>();
-        if (const std::lock_guard lock(mutex); !idle_blocks.empty()) {
-            runner = std::move(idle_blocks.back());
+        std::unique_lock lock(mutex);
+        blockDim = launch.block, gridDim = launch.grid;
+        for (auto i = next++; i < blocks && !error; i = next++) {
+            const auto at = settings.order == Order::reverse ? blocks - 1 - i : i;
+            const auto across = launch.grid.x, down = launch.grid.y;
+            blockIdx = {static_cast<unsigned>(at % across),
+                        static_cast<unsigned>(at / across % down),
+                        static_cast<unsigned>(at / across / down)};
+            if (idle_blocks.empty()) idle_blocks.push_back(std::make_unique<Block>());
+            auto block = std::move(idle_blocks.back());
             idle_blocks.pop_back();
-        }
-        blockDim = block, gridDim = grid;
-        for (auto i = next++; i < grid.count() && !failed; i = next++) {
-            const auto at = settings.order == Order::reverse ? grid.count() - 1 - i : i;
-            blockIdx = {static_cast<unsigned>(at % grid.x),
-                        static_cast<unsigned>(at / grid.x % grid.y),
-                        static_cast<unsigned>(at / grid.x / grid.y)};
+            lock.unlock();
             std::exception_ptr own;
             try {
-                runner->run(block, shared_bytes, settings.seed + static_cast<unsigned>(at),
-                            &launch, body);
+                block->run(launch, settings.seed + static_cast<unsigned>(at));
             } catch (...) {
                 own = std::current_exception();
             }
-            const std::lock_guard lock(mutex);
-            counts += runner->counts();
-            if (own && !failed.exchange(true)) error = own;
+            lock.lock();
+            counts += block->counts();
+            if (own && !error) error = own;
+            // Two blocks of a launch are different threads to ThreadSanitizer.
+            if (!own) (thread_sanitizer ? used : idle_blocks).push_back(std::move(block));
         }
-        const std::lock_guard lock(mutex);
-        idle_blocks.push_back(std::move(runner));
     };
+    counts = {};
     const auto most = settings.workers != 0 ? settings.workers
                                             : std::max(1U, std::thread::hardware_concurrency());
-    std::vector<std::thread> workers; // new ones, for they remember what memory there was
-    for (unsigned i = 0; i < std::min<std::uint64_t>(most, grid.count()); ++i)
+    std::vector<std::thread> workers;
+    for (unsigned i = 0; i < std::min<std::uint64_t>(most, blocks); ++i)
         workers.emplace_back(work);
     for (auto& worker : workers) worker.join();
-    acquire(&launch);
+    for (auto& block : used) idle_blocks.push_back(std::move(block));
+    acquire(&launch.end);
     if (error) std::rethrow_exception(error);
 }
 
@@ -138,7 +130,7 @@ inline void note_global(const void* where, unsigned bytes) {
     const auto address = reinterpret_cast<std::uintptr_t>(where);
     if (address % bytes != 0)
         Block::fail("global memory: misaligned for " + std::to_string(bytes) + " bytes");
-    if (!memory.has(address, bytes)) {
+    if (!Block::current->has(address, bytes)) {
         Block::fail("global memory: " + std::to_string(bytes) +
                     " bytes outside of what is allocated");
     }
@@ -159,10 +151,11 @@ inline void __syncthreads(int line = __builtin_LINE()) {
 }
 inline void __syncwarp(unsigned mask = ~0U) {
     int nothing = 0;
-    cuda_emulation::Block::current->in_warp("__syncwarp", mask, nothing, [](const auto&) {});
+    cuda_emulation::Block::current->in_warp("__syncwarp", mask, true, nothing,
+                                            [](const auto&) {});
 }
 
-/// The value of the lane `from`.
+/// The value of the lane `from`. (A shuffle does not order what lanes do in memory.)
 template <class T>
 [[nodiscard]] T __shfl_sync(unsigned mask, T value, int from,
                             const char* operation = "__shfl_sync") {
@@ -170,10 +163,11 @@ template <class T>
         T brought, taken;
         int from;
     } slot{value, value, from};
-    cuda_emulation::Block::current->in_warp(operation, mask, slot, [](const auto& slots) {
-        const auto of = [&](int lane) { return static_cast<Slot*>(slots[lane & 31]); };
-        for (int lane = 0; lane < 32; ++lane) of(lane)->taken = of(of(lane)->from)->brought;
-    });
+    cuda_emulation::Block::current->in_warp(
+        operation, mask, false, slot, [](const auto& slots) {
+            const auto of = [&](int lane) { return static_cast<Slot*>(slots[lane & 31]); };
+            for (int lane = 0; lane < 32; ++lane) of(lane)->taken = of(of(lane)->from)->brought;
+        });
     return slot.taken;
 }
 template <class T>
@@ -263,7 +257,10 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(P..
             "launch: " + std::to_string(shared) + " bytes of shared memory, expected at most " +
             std::to_string(std::min(most, cuda_emulation::settings.profile.shared_bytes)));
     }
-    how->stream->ask(
-        [=] { cuda_emulation::run_grid(grid, block, shared, [&] { kernel(arguments...); }); });
+    how->stream->ask([=] {
+        cuda_emulation::Launch launch{grid, block, shared, [&] { kernel(arguments...); },
+                                      cuda_emulation::memory.copy_of_pieces()};
+        cuda_emulation::run_grid(launch);
+    });
     return cudaSuccess;
 }

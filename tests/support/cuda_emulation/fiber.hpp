@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <string>
 #include <sys/mman.h>
 #include <utility>
 
@@ -51,7 +52,8 @@ namespace cuda_emulation {
 using latent::compiler::address_sanitizer, latent::compiler::thread_sanitizer;
 
 /// While one is there, ThreadSanitizer overlooks what the emulator itself reads and writes: it
-/// is to watch over the kernels alone.
+/// is to watch over the kernels alone. It counts for the fiber on which it began, and ends
+/// before that fiber's last switch.
 class Unwatched {
 public:
     Unwatched() {
@@ -102,37 +104,32 @@ public:
             if (memory == MAP_FAILED) std::abort();
             mprotect(memory, guard_bytes, PROT_NONE);
             stack_ = static_cast<std::byte*>(memory) + guard_bytes;
+            if constexpr (thread_sanitizer) tsan_ = __tsan_create_fiber(0);
         }
         fake_ = nullptr;
-        if constexpr (thread_sanitizer) tsan_ = __tsan_create_fiber(0);
         auto** top = reinterpret_cast<void**>(stack_ + stack_bytes);
         *--top = nullptr; // where a call would have left its return address: keeps alignment
         *--top = reinterpret_cast<void*>(main);
         kept_ = top - 6; // the registers that it finds do not matter
     }
-    /// After its last switch, from another one.
-    void end() {
-        if constexpr (thread_sanitizer) __tsan_destroy_fiber(tsan_);
+    /// How ThreadSanitizer is to call it.
+    void set_name(const std::string& name) {
+        if constexpr (thread_sanitizer) __tsan_set_fiber_name(tsan_, name.c_str());
     }
 
     /// From this one, which runs, to `next`; returns when somebody switches back. `last`: it
-    /// never will be.
-    [[gnu::noinline]]
-#if defined(__SANITIZE_THREAD__)
-    [[gnu::no_sanitize("thread")]]
-#endif
-    void
-    switch_to(Fiber& next, bool last) {
-        if constexpr (thread_sanitizer) {
-            if (!tsan_) tsan_ = __tsan_get_current_fiber();
-            __tsan_switch_to_fiber(next.tsan_, __tsan_switch_to_fiber_no_sync);
-        }
+    /// never will be. Nothing that ThreadSanitizer sees may happen between its switch and ours.
+    __attribute__((noinline, no_sanitize("thread"))) void switch_to(Fiber& next, bool last) {
         if constexpr (address_sanitizer) {
             __sanitizer_start_switch_fiber(last ? nullptr : &fake_, next.stack_,
                                            next.stack_ ? stack_bytes : 0);
         }
+        if constexpr (thread_sanitizer) {
+            if (!tsan_) tsan_ = __tsan_get_current_fiber();
+            __tsan_switch_to_fiber(next.tsan_, __tsan_switch_to_fiber_no_sync);
+        }
         latent_switch_stacks(&kept_, next.kept_);
-        arrived();
+        if constexpr (address_sanitizer) arrived();
     }
     /// The first thing that `main` says.
     void arrived() {
