@@ -2,12 +2,7 @@
 
 #include "block.hpp"
 
-#include <atomic>
 #include <cmath>
-#include <memory>
-#include <mutex>
-#include <thread>
-#include <type_traits>
 
 /// Chapter 3 of the emulator: CUDA's words, as far as Latent says them. It bears the name of
 /// CUDA's own header, so that kernels find the one or the other by the include path alone.
@@ -15,8 +10,6 @@
 
 #define __global__
 #define __device__
-#define __host__
-#define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 
 struct alignas(8) float2 {
@@ -26,7 +19,7 @@ struct alignas(16) float4 {
     float x, y, z, w;
 };
 
-enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorNoDevice };
+enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation };
 enum cudaMemcpyKind {
     cudaMemcpyHostToDevice,
     cudaMemcpyDeviceToHost,
@@ -63,63 +56,50 @@ namespace cuda_emulation {
 
 /// The device's memory: what is allocated, and where.
 struct Memory {
-    std::mutex mutex;
     std::map<std::uintptr_t, std::size_t> pieces;
     std::size_t limit = ~std::size_t{0}, held = 0;
-
-    [[nodiscard]] std::map<std::uintptr_t, std::size_t> copy_of_pieces() {
-        const std::lock_guard lock(mutex);
-        return pieces;
-    }
 };
 inline Memory memory;
 inline std::set<cudaStream_t> streams;
-inline Counts counts;                                     ///< of the last launch
 inline std::map<const void*, std::size_t> allowed_shared; ///< by kernel
-
-inline std::vector<std::unique_ptr<Block>> idle_blocks; ///< kept for the sake of their stacks
+inline std::vector<std::deque<Fiber>> idle_fibers;        ///< a block's each
 
 inline void run_grid(Launch& launch) {
-    const auto blocks = launch.grid.count();
-    std::atomic<std::uint64_t> next{0};
-    std::mutex mutex; // of what follows, and of idle_blocks
+    std::uint64_t next = 0;
     std::exception_ptr error;
-    std::vector<std::unique_ptr<Block>> used;
+    std::vector<std::deque<Fiber>> used;
     const auto work = [&] {
         const Unwatched unwatched;
         std::unique_lock lock(mutex);
         blockDim = launch.block, gridDim = launch.grid;
-        for (auto i = next++; i < blocks && !error; i = next++) {
-            const auto at = settings.order == Order::reverse ? blocks - 1 - i : i;
-            const auto across = launch.grid.x, down = launch.grid.y;
-            blockIdx = {static_cast<unsigned>(at % across),
-                        static_cast<unsigned>(at / across % down),
-                        static_cast<unsigned>(at / across / down)};
-            if (idle_blocks.empty()) idle_blocks.push_back(std::make_unique<Block>());
-            auto block = std::move(idle_blocks.back());
-            idle_blocks.pop_back();
+        while (next < launch.grid.count() && !error) {
+            const auto number = next++;
+            const bool reverse = settings.order == Order::reverse;
+            blockIdx = launch.grid.at(reverse ? launch.grid.count() - 1 - number : number);
+            if (idle_fibers.empty()) idle_fibers.emplace_back();
+            auto fibers = std::move(idle_fibers.back());
+            idle_fibers.pop_back();
             lock.unlock();
-            std::exception_ptr own;
-            try {
-                block->run(launch, settings.seed + static_cast<unsigned>(at));
-            } catch (...) {
-                own = std::current_exception();
-            }
+            const auto own =
+                Block(launch, settings.seed + static_cast<unsigned>(number)).run(fibers);
             lock.lock();
-            counts += block->counts();
-            if (own && !error) error = own;
-            // Two blocks of a launch are different threads to ThreadSanitizer.
-            if (!own) (thread_sanitizer ? used : idle_blocks).push_back(std::move(block));
+            if (own) error = own;
+            // To ThreadSanitizer two blocks of a launch are different threads.
+            if (!own) (thread_sanitizer ? used : idle_fibers).push_back(std::move(fibers));
         }
     };
-    counts = {};
-    const auto most = settings.workers != 0 ? settings.workers
-                                            : std::max(1U, std::thread::hardware_concurrency());
+    {
+        const std::lock_guard lock(mutex);
+        counts = {};
+        launch.pieces = memory.pieces;
+    }
     std::vector<std::thread> workers;
-    for (unsigned i = 0; i < std::min<std::uint64_t>(most, blocks); ++i)
+    for (unsigned i = 0; i < std::min<std::uint64_t>(settings.workers, launch.grid.count());
+         ++i)
         workers.emplace_back(work);
     for (auto& worker : workers) worker.join();
-    for (auto& block : used) idle_blocks.push_back(std::move(block));
+    const std::lock_guard lock(mutex);
+    for (auto& fibers : used) idle_fibers.push_back(std::move(fibers));
     acquire(&launch.end);
     if (error) std::rethrow_exception(error);
 }
@@ -128,18 +108,16 @@ inline void run_grid(Launch& launch) {
 inline void note_global(const void* where, unsigned bytes) {
     const Unwatched unwatched;
     const auto address = reinterpret_cast<std::uintptr_t>(where);
-    if (address % bytes != 0)
-        Block::fail("global memory: misaligned for " + std::to_string(bytes) + " bytes");
-    if (!Block::current->has(address, bytes)) {
-        Block::fail("global memory: " + std::to_string(bytes) +
-                    " bytes outside of what is allocated");
-    }
-    if (settings.count) Block::current->self().global.push_back({address, bytes});
+    const auto text = [=] { return std::to_string(bytes) + " bytes"; };
+    if (address % bytes != 0) Block::fail("global memory: misaligned for " + text());
+    if (!Block::current->launch().has(address, bytes))
+        Block::fail("global memory: " + text() + " outside of what is allocated");
+    if (settings.count) Block::current->count(false, address, bytes);
 }
 inline void note_shared(const void* where, unsigned bytes) {
     if (!settings.count) return;
     const Unwatched unwatched;
-    Block::current->self().shared.push_back({reinterpret_cast<std::uintptr_t>(where), bytes});
+    Block::current->count(true, reinterpret_cast<std::uintptr_t>(where), bytes);
 }
 
 } // namespace cuda_emulation
@@ -151,8 +129,8 @@ inline void __syncthreads(int line = __builtin_LINE()) {
 }
 inline void __syncwarp(unsigned mask = ~0U) {
     int nothing = 0;
-    cuda_emulation::Block::current->in_warp("__syncwarp", mask, true, nothing,
-                                            [](const auto&) {});
+    const auto no_more = [](const auto&) {};
+    cuda_emulation::Block::current->in_warp("__syncwarp", mask, nothing, no_more, true);
 }
 
 /// The value of the lane `from`. (A shuffle does not order what lanes do in memory.)
@@ -163,11 +141,10 @@ template <class T>
         T brought, taken;
         int from;
     } slot{value, value, from};
-    cuda_emulation::Block::current->in_warp(
-        operation, mask, false, slot, [](const auto& slots) {
-            const auto of = [&](int lane) { return static_cast<Slot*>(slots[lane & 31]); };
-            for (int lane = 0; lane < 32; ++lane) of(lane)->taken = of(of(lane)->from)->brought;
-        });
+    cuda_emulation::Block::current->in_warp(operation, mask, slot, [](const auto& slots) {
+        const auto of = [&](int lane) { return static_cast<Slot*>(slots[lane & 31]); };
+        for (int lane = 0; lane < 32; ++lane) of(lane)->taken = of(of(lane)->from)->brought;
+    });
     return slot.taken;
 }
 template <class T>
@@ -193,8 +170,8 @@ inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* about, int) {
     return cudaSuccess;
 }
 inline cudaError_t cudaMalloc(void** where, std::size_t bytes) {
+    const std::lock_guard lock(cuda_emulation::mutex);
     auto& memory = cuda_emulation::memory;
-    const std::lock_guard lock(memory.mutex);
     if (memory.held + bytes > memory.limit) return cudaErrorMemoryAllocation;
     *where = ::operator new(bytes, std::align_val_t(256));
     std::memset(*where, 0xFF, bytes); // NaN
@@ -205,12 +182,12 @@ inline cudaError_t cudaMalloc(void** where, std::size_t bytes) {
 /// It waits for all that streams were asked for, as CUDA's does.
 inline cudaError_t cudaFree(void* where) {
     for (auto* stream : cuda_emulation::streams) stream->finish();
-    auto& memory = cuda_emulation::memory;
-    const std::lock_guard lock(memory.mutex);
-    const auto piece = memory.pieces.find(reinterpret_cast<std::uintptr_t>(where));
-    if (where && piece == memory.pieces.end())
-        throw cuda_emulation::Error("cudaFree: of what was not allocated");
     if (!where) return cudaSuccess;
+    const std::lock_guard lock(cuda_emulation::mutex);
+    auto& memory = cuda_emulation::memory;
+    const auto piece = memory.pieces.find(reinterpret_cast<std::uintptr_t>(where));
+    if (piece == memory.pieces.end())
+        throw cuda_emulation::Error("cudaFree: of what was not allocated");
     memory.held -= piece->second;
     memory.pieces.erase(piece);
     ::operator delete(where, std::align_val_t(256));
@@ -242,25 +219,22 @@ cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), cudaFuncAttribute, int by
 template <class... P>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(P...),
                                P... arguments) {
-    using cuda_emulation::Error;
+    using namespace cuda_emulation;
     const dim3 grid = how->gridDim, block = how->blockDim;
     const std::size_t shared = how->dynamicSmemBytes;
     if (block.count() == 0 || block.count() > 1024 || grid.count() == 0 || grid.y > 65535 ||
         grid.z > 65535)
         throw Error("launch: bad sizes of a grid or a block");
-    const auto allowed =
-        cuda_emulation::allowed_shared.find(reinterpret_cast<const void*>(kernel));
-    const auto most =
-        allowed == cuda_emulation::allowed_shared.end() ? 48U << 10U : allowed->second;
-    if (shared > most || shared > cuda_emulation::settings.profile.shared_bytes) {
-        throw Error(
-            "launch: " + std::to_string(shared) + " bytes of shared memory, expected at most " +
-            std::to_string(std::min(most, cuda_emulation::settings.profile.shared_bytes)));
+    const auto allowed = allowed_shared.find(reinterpret_cast<const void*>(kernel));
+    const auto most = std::min(settings.profile.shared_bytes,
+                               allowed == allowed_shared.end() ? 48 << 10 : allowed->second);
+    if (shared > most) {
+        throw Error("launch: " + std::to_string(shared) +
+                    " bytes of shared memory, expected at most " + std::to_string(most));
     }
     how->stream->ask([=] {
-        cuda_emulation::Launch launch{grid, block, shared, [&] { kernel(arguments...); },
-                                      cuda_emulation::memory.copy_of_pieces()};
-        cuda_emulation::run_grid(launch);
+        Launch launch{grid, block, shared, [&] { kernel(arguments...); }, {}};
+        run_grid(launch);
     });
     return cudaSuccess;
 }

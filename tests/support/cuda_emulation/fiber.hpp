@@ -7,9 +7,7 @@
 
 #include <cstddef>
 #include <cstdlib>
-#include <string>
 #include <sys/mman.h>
-#include <utility>
 
 /// Chapter 1 of the emulator: fibers, which are functions with stacks of their own that hand
 /// one processor to each other. Each CUDA thread is one. Linux on x86-64, g++ or clang.
@@ -29,22 +27,11 @@ asm(R"(
 .weak latent_switch_stacks
 .type latent_switch_stacks, @function
 latent_switch_stacks:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    pushq %rbp; pushq %rbx; pushq %r12; pushq %r13; pushq %r14; pushq %r15
     movq %rsp, (%rdi)
     movq %rsi, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
+    popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp
     ret
-.size latent_switch_stacks, . - latent_switch_stacks
 )");
 
 namespace cuda_emulation {
@@ -86,12 +73,8 @@ public:
 
     /// The one that runs already, on the system's stack.
     Fiber() = default;
-    Fiber(Fiber&& other) noexcept { *this = std::move(other); }
-    Fiber& operator=(Fiber&& other) noexcept {
-        std::swap(stack_, other.stack_), std::swap(kept_, other.kept_);
-        std::swap(tsan_, other.tsan_), std::swap(fake_, other.fake_);
-        return *this;
-    }
+    Fiber(const Fiber&) = delete;
+    Fiber& operator=(const Fiber&) = delete;
     ~Fiber() {
         if (stack_) munmap(stack_ - guard_bytes, guard_bytes + stack_bytes);
     }
@@ -113,8 +96,8 @@ public:
         kept_ = top - 6; // the registers that it finds do not matter
     }
     /// How ThreadSanitizer is to call it.
-    void set_name(const std::string& name) {
-        if constexpr (thread_sanitizer) __tsan_set_fiber_name(tsan_, name.c_str());
+    void set_name(const char* name) {
+        if constexpr (thread_sanitizer) __tsan_set_fiber_name(tsan_, name);
     }
 
     /// From this one, which runs, to `next`; returns when somebody switches back. `last`: it
