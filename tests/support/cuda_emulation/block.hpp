@@ -178,7 +178,8 @@ public:
     void in_warp(const char* operation, unsigned mask, Slot& mine, const Last& last,
                  bool orders_memory = false);
 
-    void count(bool shared, std::uintptr_t address, unsigned bytes);
+    /// For `count`: what the thread asks for.
+    void note(bool shared, std::uintptr_t address, unsigned bytes);
 
     /// "... (block 0 0 0, thread 1 0 0)"
     [[noreturn]] static void fail(const std::string& what);
@@ -191,7 +192,6 @@ private:
     // ThreadSanitizer, too, would keep a call that never returns.
     __attribute__((no_sanitize("thread"))) static void thread_main();
     void count_requests();
-    [[nodiscard]] std::string where_all_wait() const;
 
     Launch& launch_;
     std::minstd_rand random_;
@@ -199,7 +199,7 @@ private:
     std::vector<Thread> threads_;
     std::vector<Meeting> meetings_; // the block's, then those of warps
     std::vector<unsigned> ready_;
-    // Shared or not, the warp, and which one since the last barrier.
+    // By: shared or not, warp, step since the last barrier.
     std::map<std::tuple<bool, unsigned, unsigned>, Request> requests_;
     unsigned running_ = 0;
     std::byte* shared_ = nullptr;
@@ -265,12 +265,13 @@ void Block::in_warp(const char* operation, unsigned mask, Slot& mine, const Last
     meet(warp, {operation}, orders_memory, [&] { last(warp.slots); });
 }
 
-inline void Block::count(bool shared, std::uintptr_t address, unsigned bytes) {
+inline void Block::note(bool shared, std::uintptr_t address, unsigned bytes) {
     auto& me = self();
     requests_[{shared, me.number / 32, me.steps[shared]++}][me.number % 32] = {address, bytes};
 }
 
 inline void Block::count_requests() {
+    if (requests_.empty()) return;
     const std::lock_guard lock(mutex);
     for (const auto& [key, request] : requests_) {
         // 32 banks of 4 bytes: 8 lanes at a time where each takes 16. Sectors have 32.
@@ -292,20 +293,6 @@ inline void Block::count_requests() {
     }
     requests_.clear();
     for (auto& thread : threads_) thread.steps = {};
-}
-
-inline std::string Block::where_all_wait() const {
-    std::map<std::string, std::size_t> places{{"have returned", threads_.size()}};
-    for (const auto& meeting : meetings_) {
-        if (meeting.arrived > 0) places["wait at " + meeting.place.text()] += meeting.arrived;
-        places["have returned"] -= meeting.arrived;
-    }
-    std::string text;
-    for (const auto& [place, many] : places) {
-        if (many == 0) continue;
-        text += (text.empty() ? "" : ", ") + std::to_string(many) + " threads " + place;
-    }
-    return text;
 }
 
 inline void Block::thread_main() {
@@ -350,10 +337,18 @@ inline std::exception_ptr Block::run(std::deque<Fiber>& fibers) {
     root_.switch_to(next(), false);
     count_requests();
     ::operator delete(shared_, alignment);
-    const bool all = std::ranges::all_of(meetings_, [](auto& at) { return at.arrived == 0; });
-    if (error_ || all) return error_;
-    return std::make_exception_ptr(
-        Error("deadlock in block " + to_string(blockIdx) + ": " + where_all_wait()));
+    auto returned = count;
+    std::map<std::string, unsigned> waiting;
+    for (const auto& at : meetings_) {
+        if (at.arrived > 0) waiting[at.place.text()] += at.arrived;
+        returned -= at.arrived;
+    }
+    if (error_ || waiting.empty()) return error_;
+    auto text = "deadlock in block " + to_string(blockIdx) + ": " + std::to_string(returned) +
+                " threads have returned";
+    for (const auto& [place, many] : waiting)
+        text += ", " + std::to_string(many) + " threads wait at " + place;
+    return std::make_exception_ptr(Error(text));
 }
 
 } // namespace cuda_emulation

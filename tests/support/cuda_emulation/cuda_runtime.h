@@ -112,12 +112,12 @@ inline void note_global(const void* where, unsigned bytes) {
     if (address % bytes != 0) Block::fail("global memory: misaligned for " + text());
     if (!Block::current->launch().has(address, bytes))
         Block::fail("global memory: " + text() + " outside of what is allocated");
-    if (settings.count) Block::current->count(false, address, bytes);
+    if (settings.count) Block::current->note(false, address, bytes);
 }
 inline void note_shared(const void* where, unsigned bytes) {
     if (!settings.count) return;
     const Unwatched unwatched;
-    Block::current->count(true, reinterpret_cast<std::uintptr_t>(where), bytes);
+    Block::current->note(true, reinterpret_cast<std::uintptr_t>(where), bytes);
 }
 
 } // namespace cuda_emulation
