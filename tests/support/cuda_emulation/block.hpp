@@ -4,16 +4,22 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <new>
+#include <random>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <thread>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 /// Chapter 2 of the emulator: a block of CUDA threads, which meet at barriers and in warps. It
@@ -27,6 +33,11 @@ struct dim3 {
     unsigned x, y, z;
     constexpr dim3(unsigned a = 1, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {}
     [[nodiscard]] constexpr std::uint64_t count() const { return std::uint64_t{x} * y * z; }
+    /// Where the i-th of them is.
+    [[nodiscard]] constexpr uint3 at(std::uint64_t i) const {
+        return {static_cast<unsigned>(i % x), static_cast<unsigned>(i / x % y),
+                static_cast<unsigned>(i / x / y)};
+    }
 };
 
 inline thread_local constinit uint3 threadIdx{}, blockIdx{};
@@ -62,313 +73,282 @@ struct Settings {
     Copies copies = Copies::late;
     std::uint32_t seed = 1;
     Profile profile = profiles[4];
-    bool count = false;   ///< fill in Counts: takes memory for every access
-    unsigned workers = 0; ///< threads of the system; 0: as many as there are processors
+    bool count = false;                                                   ///< fill in Counts
+    unsigned workers = std::max(1U, std::thread::hardware_concurrency()); ///< of the system
 };
 inline Settings settings;
 
-/// What a launch did, for `count`.
+/// What the last launch did, for `count`.
 struct Counts {
     std::uint64_t shared_requests = 0; ///< of a warp, to shared memory
     std::uint64_t bank_conflicts = 0;  ///< times that one of them had to wait
     std::uint64_t global_requests = 0; ///< of a warp, to global memory
     std::uint64_t global_sectors = 0;  ///< pieces of 32 bytes that they touched
-
-    Counts& operator+=(const Counts& more) {
-        shared_requests += more.shared_requests, bank_conflicts += more.bank_conflicts;
-        global_requests += more.global_requests, global_sectors += more.global_sectors;
-        return *this;
-    }
 };
+inline Counts counts;
+inline std::mutex mutex; ///< of all that threads of the system share
 
+/// What each lane of a warp asks for at once.
 struct Access {
-    std::uintptr_t address;
-    unsigned bytes;
+    std::uintptr_t address = 0;
+    unsigned bytes = 0;
 };
+using Request = std::array<Access, 32>;
+
 struct Copy {
     void* to;
     const void* from;
     unsigned bytes, valid; ///< behind `valid`, zeros
 
+    /// Byte by byte: on a fiber, ThreadSanitizer does not watch std::memcpy.
     void run() const {
-        std::memcpy(to, from, valid);
-        std::memset(static_cast<std::byte*>(to) + valid, 0, bytes - valid);
+        for (unsigned i = 0; i < bytes; ++i) {
+            static_cast<std::byte*>(to)[i] =
+                i < valid ? static_cast<const std::byte*>(from)[i] : std::byte{};
+        }
     }
 };
 
-enum class State { ready, at_barrier, in_warp, done };
-
 struct Thread {
-    Fiber fiber;
-    unsigned number = 0;
-    uint3 index{};
-    State state = State::ready;
-    std::vector<std::vector<Copy>> copies; ///< committed groups; the last one is open
-    std::vector<Access> shared, global;    ///< since the last barrier
+    Fiber* fiber;
+    unsigned number;
+    uint3 index;
+    std::vector<std::vector<Copy>> copies{{}}; ///< committed groups; the last one is open
+    std::array<unsigned, 2> steps{};           ///< accesses since the last barrier
 };
 
-/// The lanes of a warp, which wait for each other. (Only whole warps are emulated.)
-struct Warp {
-    unsigned arrived = 0;
-    const char* operation = "";
-    std::array<void*, 32> slots{};
+/// "__syncthreads in line 12", or an operation of warps.
+struct Place {
+    std::string_view operation;
+    int line = 0;
+
+    bool operator==(const Place&) const = default;
+    [[nodiscard]] std::string text() const {
+        return std::string(operation) + (line > 0 ? " in line " + std::to_string(line) : "");
+    }
+};
+
+/// Where the threads of a block, or of a warp, wait for each other.
+struct Meeting {
+    const char* whose;
+    unsigned first, count; ///< threads
+    Place place{};         ///< of those that have arrived
+    unsigned arrived = 0, phase = 0;
+    std::array<void*, 32> slots{}; ///< what the lanes of a warp brought
+    // For ThreadSanitizer. Two in turns: what a fast thread brings to the next meeting must not
+    // leak into this one.
+    std::array<char, 2> sync{};
+};
+
+/// A grid of blocks that run the same.
+struct Launch {
+    dim3 grid, block;
+    std::size_t shared_bytes;
+    std::function<void()> body;                   ///< of every thread
+    std::map<std::uintptr_t, std::size_t> pieces; ///< of memory that there are
+    char begin = 0, end = 0; ///< for ThreadSanitizer: what comes before, and what after
+
+    /// Whether there are so many bytes, in one piece.
+    [[nodiscard]] bool has(std::uintptr_t address, std::size_t bytes) const {
+        const auto behind = pieces.upper_bound(address);
+        if (behind == pieces.begin()) return false;
+        const auto& [first, size] = *std::prev(behind);
+        return address + bytes <= first + size;
+    }
 };
 
 class Block {
 public:
     static inline thread_local constinit Block* current = nullptr;
 
-    /// Runs `body` on every thread of the block, to its end. Throws what a thread throws, and
-    /// Error when no thread can go on.
-    void run(dim3 shape, std::size_t shared_bytes, std::uint32_t seed, void* launch,
-             const std::function<void()>& body);
+    Block(Launch& launch, unsigned seed) : launch_(launch), random_(seed) {}
 
+    /// Runs its threads to their end, on fibers that may have run another block's before. Gives
+    /// what one of them throws, or an Error when none can go on.
+    [[nodiscard]] std::exception_ptr run(std::deque<Fiber>& fibers);
+
+    [[nodiscard]] const Launch& launch() const { return launch_; }
     [[nodiscard]] Thread& self() { return threads_[running_]; }
     [[nodiscard]] std::byte* shared() { return shared_; }
-    [[nodiscard]] std::size_t shared_bytes() const { return shared_bytes_; }
-    [[nodiscard]] const Counts& counts() const { return counts_; }
+    [[nodiscard]] std::size_t shared_bytes() const { return launch_.shared_bytes; }
 
     void barrier(int line);
-    /// Waits for the whole warp; its last lane calls meet(slots), which sees what each brought.
-    template <class Slot, class Meet>
-    void in_warp(const char* operation, unsigned mask, Slot& mine, const Meet& meet);
+    /// Waits for the whole warp; its last lane calls last(slots), which sees what each brought.
+    template <class Slot, class Last>
+    void in_warp(const char* operation, unsigned mask, Slot& mine, const Last& last,
+                 bool orders_memory = false);
+
+    /// For `count`: what the thread asks for.
+    void note(bool shared, std::uintptr_t address, unsigned bytes);
 
     /// "... (block 0 0 0, thread 1 0 0)"
     [[noreturn]] static void fail(const std::string& what);
 
 private:
-    void make_ready(Thread& thread) {
-        thread.state = State::ready;
-        ready_.push_back(thread.number);
-    }
-    /// Hands over to the next thread that can run; to the system's, if none can.
-    void give_way(State state) {
-        auto& me = self();
-        me.state = state;
-        pass_from(me.fiber, state == State::done);
-    }
-    void pass_from(Fiber& from, bool last) {
-        auto* to = &root_;
-        if (!ready_.empty()) {
-            running_ = take_ready();
-            to = &self().fiber;
-            threadIdx = self().index;
-        }
-        if (to != &from) from.switch_to(*to, last);
-    }
-    [[nodiscard]] unsigned take_ready() {
-        std::size_t at = settings.order == Order::reverse ? ready_.size() - 1 : 0;
-        if (settings.order == Order::random) {
-            random_ = random_ * 1664525U + 1013904223U;
-            at = (random_ >> 8U) % ready_.size();
-        }
-        const auto number = ready_[at];
-        ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(at));
-        return number;
-    }
+    template <class Last>
+    void meet(Meeting& at, const Place& place, bool orders_memory, const Last& last);
+    /// The fiber of the next thread that can run; the system's, if none can.
+    [[nodiscard]] Fiber& next();
+    // ThreadSanitizer, too, would keep a call that never returns.
+    __attribute__((no_sanitize("thread"))) static void thread_main();
+    void count_requests();
 
-    static void thread_main();
-    void count_accesses();
-    [[nodiscard]] std::string where_all_wait() const;
-
-    std::vector<Thread> threads_;
-    std::vector<Warp> warps_;
-    std::vector<unsigned> ready_;
+    Launch& launch_;
+    std::minstd_rand random_;
     Fiber root_;
-    unsigned count_ = 0, running_ = 0, waiting_ = 0, phase_ = 0;
-    int line_ = 0;                       // of the barrier at which some wait
-    std::array<char, 2> barrier_sync_{}; // for ThreadSanitizer
-    std::uint32_t random_ = 1;
+    std::vector<Thread> threads_;
+    std::vector<Meeting> meetings_; // the block's, then those of warps
+    std::vector<unsigned> ready_;
+    // By: shared or not, warp, step since the last barrier.
+    std::map<std::tuple<bool, unsigned, unsigned>, Request> requests_;
+    unsigned running_ = 0;
     std::byte* shared_ = nullptr;
-    std::size_t shared_bytes_ = 0;
-    void* launch_ = nullptr;
-    const std::function<void()>* body_ = nullptr;
     std::exception_ptr error_;
-    Counts counts_;
 };
 
 inline std::string to_string(const uint3& at) {
     return std::to_string(at.x) + " " + std::to_string(at.y) + " " + std::to_string(at.z);
 }
-
+inline std::string name_of(const uint3& thread) {
+    return "block " + to_string(blockIdx) + ", thread " + to_string(thread);
+}
 inline void Block::fail(const std::string& what) {
-    throw Error(what + " (block " + to_string(blockIdx) + ", thread " + to_string(threadIdx) +
-                ")");
+    throw Error(what + " (" + name_of(threadIdx) + ")");
+}
+
+inline Fiber& Block::next() {
+    const Unwatched unwatched;
+    if (ready_.empty()) return root_;
+    std::size_t at = settings.order == Order::reverse ? ready_.size() - 1 : 0;
+    if (settings.order == Order::random) at = random_() % ready_.size();
+    running_ = ready_[at];
+    ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(at));
+    threadIdx = self().index;
+    return *self().fiber;
+}
+
+template <class Last>
+void Block::meet(Meeting& at, const Place& place, bool orders_memory, const Last& last) {
+    if (at.arrived > 0 && at.place != place) {
+        fail("divergence: " + place.text() + ", while others of the " + at.whose + " are at " +
+             at.place.text());
+    }
+    at.place = place;
+    auto* sync = &at.sync[at.phase % 2];
+    if (orders_memory) release(sync);
+    auto& me = *self().fiber;
+    if (++at.arrived == at.count) {
+        last();
+        at.arrived = 0, ++at.phase;
+        for (auto i = at.first; i < at.first + at.count; ++i) {
+            if (i != running_) ready_.push_back(i);
+        }
+        ready_.push_back(running_); // who comes last is first to go on in one order, not in all
+    }
+    if (auto& to = next(); &to != &me) me.switch_to(to, false);
+    if (orders_memory) acquire(sync);
 }
 
 inline void Block::barrier(int line) {
     const Unwatched unwatched;
-    auto& me = self();
-    if (waiting_ > 0 && line_ != line) {
-        fail("divergence: __syncthreads in line " + std::to_string(line) +
-             ", while others are at that in line " + std::to_string(line_));
-    }
-    // Two in turns: what a fast thread brings to the next barrier must not leak into this one.
-    char* sync = &barrier_sync_[phase_ % 2];
-    release(sync);
-    line_ = line;
-    if (++waiting_ < count_) {
-        give_way(State::at_barrier);
-    } else {
-        waiting_ = 0;
-        ++phase_;
-        count_accesses();
-        for (unsigned i = 0; i < count_; ++i) {
-            if (threads_[i].state == State::at_barrier) make_ready(threads_[i]);
-        }
-        make_ready(me); // who comes last need not be the first to go on
-        give_way(State::ready);
-    }
-    acquire(sync);
+    meet(meetings_[0], {"__syncthreads", line}, true, [&] { count_requests(); });
 }
 
-template <class Slot, class Meet>
-void Block::in_warp(const char* operation, unsigned mask, Slot& mine, const Meet& meet) {
+template <class Slot, class Last>
+void Block::in_warp(const char* operation, unsigned mask, Slot& mine, const Last& last,
+                    bool orders_memory) {
     const Unwatched unwatched;
     if (mask != ~0U) fail(std::string(operation) + ": got a mask, expected a whole warp");
-    const auto lane = self().number % 32, first = self().number - lane;
-    auto& warp = warps_[first / 32];
-    if (warp.arrived != 0 && std::strcmp(warp.operation, operation) != 0) {
-        fail(std::string("divergence: ") + operation + ", while others of the warp are at " +
-             warp.operation);
-    }
-    release(&warp);
-    warp.operation = operation;
-    warp.slots[lane] = &mine;
-    if (++warp.arrived < 32) {
-        give_way(State::in_warp);
-    } else {
-        meet(warp.slots);
-        warp.arrived = 0;
-        for (unsigned i = 0; i < 32; ++i) {
-            if (i != lane) make_ready(threads_[first + i]);
-        }
-    }
-    acquire(&warp);
+    const auto number = self().number;
+    auto& warp = meetings_[1 + number / 32];
+    warp.slots[number % 32] = &mine;
+    meet(warp, {operation}, orders_memory, [&] { last(warp.slots); });
 }
 
-/// The requests of each warp: what its lanes ask for at the same step since the last barrier.
-inline void Block::count_accesses() {
-    if (!settings.count) return;
-    using Places = std::set<std::uintptr_t>;
-    const auto touch = [](Places& places, const Access& access, unsigned bytes) {
-        const auto end = access.address + access.bytes - 1;
-        for (auto at = access.address / bytes; at <= end / bytes; ++at) places.insert(at);
-    };
-    const auto for_requests = [&](std::vector<Access> Thread::*list, const auto& note) {
-        for (unsigned first = 0; first < count_; first += 32) {
-            std::vector<std::vector<Access>> requests;
-            for (auto i = first; i < std::min(first + 32, count_); ++i) {
-                const auto own = std::exchange(threads_[i].*list, {});
-                if (own.size() > requests.size()) requests.resize(own.size());
-                for (std::size_t step = 0; step < own.size(); ++step)
-                    requests[step].push_back(own[step]);
+inline void Block::note(bool shared, std::uintptr_t address, unsigned bytes) {
+    auto& me = self();
+    requests_[{shared, me.number / 32, me.steps[shared]++}][me.number % 32] = {address, bytes};
+}
+
+inline void Block::count_requests() {
+    if (requests_.empty()) return;
+    const std::lock_guard lock(mutex);
+    for (const auto& [key, request] : requests_) {
+        // 32 banks of 4 bytes: 8 lanes at a time where each takes 16. Sectors have 32.
+        const bool shared = std::get<0>(key);
+        const auto bytes = std::ranges::max(request, {}, &Access::bytes).bytes;
+        const auto lanes = shared ? 128 / std::max(4U, bytes) : 32U, piece = shared ? 4U : 32U;
+        ++(shared ? counts.shared_requests : counts.global_requests);
+        for (unsigned first = 0; first < 32; first += lanes) {
+            std::set<std::uintptr_t> pieces;
+            for (auto lane = first; lane < first + lanes; ++lane) {
+                for (unsigned at = 0; at < request[lane].bytes; at += piece)
+                    pieces.insert((request[lane].address + at) / piece);
             }
-            for (const auto& request : requests) note(request);
-        }
-    };
-    for_requests(&Thread::global, [&](const std::vector<Access>& request) {
-        Places sectors;
-        for (const auto& access : request) touch(sectors, access, 32);
-        ++counts_.global_requests;
-        counts_.global_sectors += sectors.size();
-    });
-    for_requests(&Thread::shared, [&](const std::vector<Access>& request) {
-        ++counts_.shared_requests;
-        // 32 banks of 4 bytes: 8 lanes at a time where each takes 16.
-        const auto lanes = 128 / std::max(4U, request.front().bytes);
-        for (std::size_t first = 0; first < request.size(); first += lanes) {
-            Places words;
-            for (auto i = first; i < std::min(first + lanes, request.size()); ++i)
-                touch(words, request[i], 4);
             std::array<unsigned, 32> banks{};
-            for (const auto word : words) ++banks[word % 32];
-            counts_.bank_conflicts += *std::ranges::max_element(banks) - 1;
+            for (const auto at : pieces) ++banks[at % 32];
+            if (shared) counts.bank_conflicts += std::max(1U, std::ranges::max(banks)) - 1;
+            if (!shared) counts.global_sectors += pieces.size();
         }
-    });
-}
-
-inline std::string Block::where_all_wait() const {
-    std::map<std::string, unsigned> places;
-    for (unsigned i = 0; i < count_; ++i) {
-        const auto& thread = threads_[i];
-        ++places[thread.state == State::done ? "have returned"
-                 : thread.state == State::at_barrier
-                     ? "wait at __syncthreads in line " + std::to_string(line_)
-                     : std::string("wait at ") + warps_[i / 32].operation];
     }
-    std::string text;
-    for (const auto& [place, many] : places)
-        text += (text.empty() ? "" : ", ") + std::to_string(many) + " threads " + place;
-    return text;
+    requests_.clear();
+    for (auto& thread : threads_) thread.steps = {};
 }
 
 inline void Block::thread_main() {
-    auto* block = current;
-    block->self().fiber.arrived();
-    acquire(block->launch_);
-    bool failed = false;
+    auto& block = *current;
+    acquire(&block.launch_.begin);
+    auto& me = *block.self().fiber;
+    me.arrived();
     try {
-        (*block->body_)();
-        const Unwatched unwatched;
-        for (const auto& group : block->self().copies) {
+        block.launch_.body();
+        for (const auto& group : block.self().copies) {
             if (!group.empty()) fail("a thread returned before it waited for its copies");
         }
     } catch (...) {
         const Unwatched unwatched;
-        if (!block->error_) block->error_ = std::current_exception();
-        failed = true;
+        block.error_ = std::current_exception();
+        block.ready_.clear(); // straight to the end
     }
     // Out of the handler: what the C++ runtime knows of caught exceptions belongs to a thread
     // of the system, not to a fiber.
-    {
-        const Unwatched unwatched;
-        release(block->launch_);
-        if (failed) block->ready_.clear(); // straight to the end
-    }
-    block->give_way(State::done);
+    release(&block.launch_.end);
+    me.switch_to(block.next(), true);
     std::abort();
 }
 
-inline void Block::run(dim3 shape, std::size_t shared_bytes, std::uint32_t seed, void* launch,
-                       const std::function<void()>& body) {
+inline std::exception_ptr Block::run(std::deque<Fiber>& fibers) {
     current = this;
-    count_ = static_cast<unsigned>(shape.count());
-    while (threads_.size() < count_) threads_.emplace_back();
-    warps_.assign((count_ + 31) / 32, Warp());
-    ready_.clear();
-    waiting_ = 0;
-    random_ = seed;
-    launch_ = launch, body_ = &body;
-    error_ = nullptr;
-    counts_ = {};
     // Of its exact size, so that the address sanitizer sees its end; filled with NaN.
-    shared_bytes_ = shared_bytes;
     constexpr auto alignment = std::align_val_t(1024);
-    shared_ = static_cast<std::byte*>(
-        ::operator new(std::max<std::size_t>(shared_bytes, 1), alignment));
-    std::memset(shared_, 0xFF, shared_bytes);
-    for (unsigned i = 0; i < count_; ++i) {
-        auto& thread = threads_[i];
-        thread.number = i;
-        thread.index = {i % shape.x, i / shape.x % shape.y, i / (shape.x * shape.y)};
-        thread.copies.assign(1, {});
-        thread.shared.clear(), thread.global.clear();
-        thread.fiber.start(thread_main);
-        make_ready(thread);
+    shared_ = static_cast<std::byte*>(::operator new(shared_bytes(), alignment));
+    std::memset(shared_, 0xFF, shared_bytes());
+    const auto count = static_cast<unsigned>(launch_.block.count());
+    while (fibers.size() < count) fibers.emplace_back();
+    meetings_.push_back({.whose = "block", .first = 0, .count = count});
+    for (unsigned i = 0; i < count; ++i) {
+        if (i % 32 == 0) meetings_.push_back({.whose = "warp", .first = i, .count = 32});
+        const auto& thread = threads_.emplace_back(Thread{&fibers[i], i, launch_.block.at(i)});
+        thread.fiber->start(thread_main);
+        if constexpr (thread_sanitizer) thread.fiber->set_name(name_of(thread.index).c_str());
+        ready_.push_back(i);
     }
-    pass_from(root_, false);
-    unsigned returned = 0;
-    for (unsigned i = 0; i < count_; ++i) {
-        returned += threads_[i].state == State::done;
-        threads_[i].fiber.end();
-    }
-    count_accesses();
+    release(&launch_.begin);
+    root_.switch_to(next(), false);
+    count_requests();
     ::operator delete(shared_, alignment);
-    if (error_) std::rethrow_exception(error_);
-    if (returned < count_) {
-        throw Error("deadlock in block " + to_string(blockIdx) + ": " + where_all_wait());
+    auto returned = count;
+    std::map<std::string, unsigned> waiting;
+    for (const auto& at : meetings_) {
+        if (at.arrived > 0) waiting[at.place.text()] += at.arrived;
+        returned -= at.arrived;
     }
+    if (error_ || waiting.empty()) return error_;
+    auto text = "deadlock in block " + to_string(blockIdx) + ": " + std::to_string(returned) +
+                " threads have returned";
+    for (const auto& [place, many] : waiting)
+        text += ", " + std::to_string(many) + " threads wait at " + place;
+    return std::make_exception_ptr(Error(text));
 }
 
 } // namespace cuda_emulation

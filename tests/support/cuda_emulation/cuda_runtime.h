@@ -2,12 +2,7 @@
 
 #include "block.hpp"
 
-#include <atomic>
 #include <cmath>
-#include <memory>
-#include <mutex>
-#include <thread>
-#include <type_traits>
 
 /// Chapter 3 of the emulator: CUDA's words, as far as Latent says them. It bears the name of
 /// CUDA's own header, so that kernels find the one or the other by the include path alone.
@@ -15,8 +10,6 @@
 
 #define __global__
 #define __device__
-#define __host__
-#define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 
 struct alignas(8) float2 {
@@ -26,7 +19,7 @@ struct alignas(16) float4 {
     float x, y, z, w;
 };
 
-enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorNoDevice };
+enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation };
 enum cudaMemcpyKind {
     cudaMemcpyHostToDevice,
     cudaMemcpyDeviceToHost,
@@ -63,72 +56,51 @@ namespace cuda_emulation {
 
 /// The device's memory: what is allocated, and where.
 struct Memory {
-    std::mutex mutex;
     std::map<std::uintptr_t, std::size_t> pieces;
     std::size_t limit = ~std::size_t{0}, held = 0;
-
-    /// Whether the bytes from `address` on lie within one piece. A launch remembers the last.
-    [[nodiscard]] bool has(std::uintptr_t address, std::size_t bytes) {
-        static thread_local std::uintptr_t first = 0, end = 0;
-        if (address >= first && address + bytes <= end) return true;
-        const std::lock_guard lock(mutex);
-        auto after = pieces.upper_bound(address);
-        if (after == pieces.begin()) return false;
-        --after;
-        first = after->first, end = first + after->second;
-        return address >= first && address + bytes <= end;
-    }
 };
 inline Memory memory;
 inline std::set<cudaStream_t> streams;
-inline Counts counts;                                     ///< of the last launch
 inline std::map<const void*, std::size_t> allowed_shared; ///< by kernel
+inline std::vector<std::deque<Fiber>> idle_fibers;        ///< a block's each
 
-inline std::vector<std::unique_ptr<Block>> idle_blocks; ///< kept for the sake of their stacks
-
-inline void run_grid(dim3 grid, dim3 block, std::size_t shared_bytes,
-                     const std::function<void()>& body) {
-    std::atomic<std::uint64_t> next{0};
-    std::mutex mutex;
+inline void run_grid(Launch& launch) {
+    std::uint64_t next = 0;
     std::exception_ptr error;
-    std::atomic<bool> failed{false};
-    static char launch;
-    release(&launch);
-    counts = {};
+    std::vector<std::deque<Fiber>> used;
     const auto work = [&] {
         const Unwatched unwatched;
-        auto runner = std::make_unique<Block>();
-        if (const std::lock_guard lock(mutex); !idle_blocks.empty()) {
-            runner = std::move(idle_blocks.back());
-            idle_blocks.pop_back();
+        std::unique_lock lock(mutex);
+        blockDim = launch.block, gridDim = launch.grid;
+        while (next < launch.grid.count() && !error) {
+            const auto number = next++;
+            const bool reverse = settings.order == Order::reverse;
+            blockIdx = launch.grid.at(reverse ? launch.grid.count() - 1 - number : number);
+            if (idle_fibers.empty()) idle_fibers.emplace_back();
+            auto fibers = std::move(idle_fibers.back());
+            idle_fibers.pop_back();
+            lock.unlock();
+            const auto own =
+                Block(launch, settings.seed + static_cast<unsigned>(number)).run(fibers);
+            lock.lock();
+            if (own) error = own;
+            // To ThreadSanitizer two blocks of a launch are different threads.
+            if (!own) (thread_sanitizer ? used : idle_fibers).push_back(std::move(fibers));
         }
-        blockDim = block, gridDim = grid;
-        for (auto i = next++; i < grid.count() && !failed; i = next++) {
-            const auto at = settings.order == Order::reverse ? grid.count() - 1 - i : i;
-            blockIdx = {static_cast<unsigned>(at % grid.x),
-                        static_cast<unsigned>(at / grid.x % grid.y),
-                        static_cast<unsigned>(at / grid.x / grid.y)};
-            std::exception_ptr own;
-            try {
-                runner->run(block, shared_bytes, settings.seed + static_cast<unsigned>(at),
-                            &launch, body);
-            } catch (...) {
-                own = std::current_exception();
-            }
-            const std::lock_guard lock(mutex);
-            counts += runner->counts();
-            if (own && !failed.exchange(true)) error = own;
-        }
-        const std::lock_guard lock(mutex);
-        idle_blocks.push_back(std::move(runner));
     };
-    const auto most = settings.workers != 0 ? settings.workers
-                                            : std::max(1U, std::thread::hardware_concurrency());
-    std::vector<std::thread> workers; // new ones, for they remember what memory there was
-    for (unsigned i = 0; i < std::min<std::uint64_t>(most, grid.count()); ++i)
+    {
+        const std::lock_guard lock(mutex);
+        counts = {};
+        launch.pieces = memory.pieces;
+    }
+    std::vector<std::thread> workers;
+    for (unsigned i = 0; i < std::min<std::uint64_t>(settings.workers, launch.grid.count());
+         ++i)
         workers.emplace_back(work);
     for (auto& worker : workers) worker.join();
-    acquire(&launch);
+    const std::lock_guard lock(mutex);
+    for (auto& fibers : used) idle_fibers.push_back(std::move(fibers));
+    acquire(&launch.end);
     if (error) std::rethrow_exception(error);
 }
 
@@ -136,18 +108,16 @@ inline void run_grid(dim3 grid, dim3 block, std::size_t shared_bytes,
 inline void note_global(const void* where, unsigned bytes) {
     const Unwatched unwatched;
     const auto address = reinterpret_cast<std::uintptr_t>(where);
-    if (address % bytes != 0)
-        Block::fail("global memory: misaligned for " + std::to_string(bytes) + " bytes");
-    if (!memory.has(address, bytes)) {
-        Block::fail("global memory: " + std::to_string(bytes) +
-                    " bytes outside of what is allocated");
-    }
-    if (settings.count) Block::current->self().global.push_back({address, bytes});
+    const auto text = [=] { return std::to_string(bytes) + " bytes"; };
+    if (address % bytes != 0) Block::fail("global memory: misaligned for " + text());
+    if (!Block::current->launch().has(address, bytes))
+        Block::fail("global memory: " + text() + " outside of what is allocated");
+    if (settings.count) Block::current->note(false, address, bytes);
 }
 inline void note_shared(const void* where, unsigned bytes) {
     if (!settings.count) return;
     const Unwatched unwatched;
-    Block::current->self().shared.push_back({reinterpret_cast<std::uintptr_t>(where), bytes});
+    Block::current->note(true, reinterpret_cast<std::uintptr_t>(where), bytes);
 }
 
 } // namespace cuda_emulation
@@ -159,10 +129,11 @@ inline void __syncthreads(int line = __builtin_LINE()) {
 }
 inline void __syncwarp(unsigned mask = ~0U) {
     int nothing = 0;
-    cuda_emulation::Block::current->in_warp("__syncwarp", mask, nothing, [](const auto&) {});
+    const auto no_more = [](const auto&) {};
+    cuda_emulation::Block::current->in_warp("__syncwarp", mask, nothing, no_more, true);
 }
 
-/// The value of the lane `from`.
+/// The value of the lane `from`. (A shuffle does not order what lanes do in memory.)
 template <class T>
 [[nodiscard]] T __shfl_sync(unsigned mask, T value, int from,
                             const char* operation = "__shfl_sync") {
@@ -200,8 +171,8 @@ inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* about, int) {
     return cudaSuccess;
 }
 inline cudaError_t cudaMalloc(void** where, std::size_t bytes) {
+    const std::lock_guard lock(cuda_emulation::mutex);
     auto& memory = cuda_emulation::memory;
-    const std::lock_guard lock(memory.mutex);
     if (memory.held + bytes > memory.limit) return cudaErrorMemoryAllocation;
     *where = ::operator new(bytes, std::align_val_t(256));
     std::memset(*where, 0xFF, bytes); // NaN
@@ -212,12 +183,12 @@ inline cudaError_t cudaMalloc(void** where, std::size_t bytes) {
 /// It waits for all that streams were asked for, as CUDA's does.
 inline cudaError_t cudaFree(void* where) {
     for (auto* stream : cuda_emulation::streams) stream->finish();
-    auto& memory = cuda_emulation::memory;
-    const std::lock_guard lock(memory.mutex);
-    const auto piece = memory.pieces.find(reinterpret_cast<std::uintptr_t>(where));
-    if (where && piece == memory.pieces.end())
-        throw cuda_emulation::Error("cudaFree: of what was not allocated");
     if (!where) return cudaSuccess;
+    const std::lock_guard lock(cuda_emulation::mutex);
+    auto& memory = cuda_emulation::memory;
+    const auto piece = memory.pieces.find(reinterpret_cast<std::uintptr_t>(where));
+    if (piece == memory.pieces.end())
+        throw cuda_emulation::Error("cudaFree: of what was not allocated");
     memory.held -= piece->second;
     memory.pieces.erase(piece);
     ::operator delete(where, std::align_val_t(256));
@@ -249,22 +220,22 @@ cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), cudaFuncAttribute, int by
 template <class... P>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(P...),
                                P... arguments) {
-    using cuda_emulation::Error;
+    using namespace cuda_emulation;
     const dim3 grid = how->gridDim, block = how->blockDim;
     const std::size_t shared = how->dynamicSmemBytes;
     if (block.count() == 0 || block.count() > 1024 || grid.count() == 0 || grid.y > 65535 ||
         grid.z > 65535)
         throw Error("launch: bad sizes of a grid or a block");
-    const auto allowed =
-        cuda_emulation::allowed_shared.find(reinterpret_cast<const void*>(kernel));
-    const auto most =
-        allowed == cuda_emulation::allowed_shared.end() ? 48U << 10U : allowed->second;
-    if (shared > most || shared > cuda_emulation::settings.profile.shared_bytes) {
-        throw Error(
-            "launch: " + std::to_string(shared) + " bytes of shared memory, expected at most " +
-            std::to_string(std::min(most, cuda_emulation::settings.profile.shared_bytes)));
+    const auto allowed = allowed_shared.find(reinterpret_cast<const void*>(kernel));
+    const auto most = std::min(settings.profile.shared_bytes,
+                               allowed == allowed_shared.end() ? 48 << 10 : allowed->second);
+    if (shared > most) {
+        throw Error("launch: " + std::to_string(shared) +
+                    " bytes of shared memory, expected at most " + std::to_string(most));
     }
-    how->stream->ask(
-        [=] { cuda_emulation::run_grid(grid, block, shared, [&] { kernel(arguments...); }); });
+    how->stream->ask([=] {
+        Launch launch{grid, block, shared, [&] { kernel(arguments...); }, {}};
+        run_grid(launch);
+    });
     return cudaSuccess;
 }

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdlib>
 #include <sys/mman.h>
-#include <utility>
 
 /// Chapter 1 of the emulator: fibers, which are functions with stacks of their own that hand
 /// one processor to each other. Each CUDA thread is one. Linux on x86-64, g++ or clang.
@@ -28,22 +27,11 @@ asm(R"(
 .weak latent_switch_stacks
 .type latent_switch_stacks, @function
 latent_switch_stacks:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    pushq %rbp; pushq %rbx; pushq %r12; pushq %r13; pushq %r14; pushq %r15
     movq %rsp, (%rdi)
     movq %rsi, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
+    popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp
     ret
-.size latent_switch_stacks, . - latent_switch_stacks
 )");
 
 namespace cuda_emulation {
@@ -51,7 +39,8 @@ namespace cuda_emulation {
 using latent::compiler::address_sanitizer, latent::compiler::thread_sanitizer;
 
 /// While one is there, ThreadSanitizer overlooks what the emulator itself reads and writes: it
-/// is to watch over the kernels alone.
+/// is to watch over the kernels alone. It counts for the fiber on which it began, and ends
+/// before that fiber's last switch.
 class Unwatched {
 public:
     Unwatched() {
@@ -84,12 +73,8 @@ public:
 
     /// The one that runs already, on the system's stack.
     Fiber() = default;
-    Fiber(Fiber&& other) noexcept { *this = std::move(other); }
-    Fiber& operator=(Fiber&& other) noexcept {
-        std::swap(stack_, other.stack_), std::swap(kept_, other.kept_);
-        std::swap(tsan_, other.tsan_), std::swap(fake_, other.fake_);
-        return *this;
-    }
+    Fiber(const Fiber&) = delete;
+    Fiber& operator=(const Fiber&) = delete;
     ~Fiber() {
         if (stack_) munmap(stack_ - guard_bytes, guard_bytes + stack_bytes);
     }
@@ -102,37 +87,32 @@ public:
             if (memory == MAP_FAILED) std::abort();
             mprotect(memory, guard_bytes, PROT_NONE);
             stack_ = static_cast<std::byte*>(memory) + guard_bytes;
+            if constexpr (thread_sanitizer) tsan_ = __tsan_create_fiber(0);
         }
         fake_ = nullptr;
-        if constexpr (thread_sanitizer) tsan_ = __tsan_create_fiber(0);
         auto** top = reinterpret_cast<void**>(stack_ + stack_bytes);
         *--top = nullptr; // where a call would have left its return address: keeps alignment
         *--top = reinterpret_cast<void*>(main);
         kept_ = top - 6; // the registers that it finds do not matter
     }
-    /// After its last switch, from another one.
-    void end() {
-        if constexpr (thread_sanitizer) __tsan_destroy_fiber(tsan_);
+    /// How ThreadSanitizer is to call it.
+    void set_name(const char* name) {
+        if constexpr (thread_sanitizer) __tsan_set_fiber_name(tsan_, name);
     }
 
     /// From this one, which runs, to `next`; returns when somebody switches back. `last`: it
-    /// never will be.
-    [[gnu::noinline]]
-#if defined(__SANITIZE_THREAD__)
-    [[gnu::no_sanitize("thread")]]
-#endif
-    void
-    switch_to(Fiber& next, bool last) {
-        if constexpr (thread_sanitizer) {
-            if (!tsan_) tsan_ = __tsan_get_current_fiber();
-            __tsan_switch_to_fiber(next.tsan_, __tsan_switch_to_fiber_no_sync);
-        }
+    /// never will be. Nothing that ThreadSanitizer sees may happen between its switch and ours.
+    __attribute__((noinline, no_sanitize("thread"))) void switch_to(Fiber& next, bool last) {
         if constexpr (address_sanitizer) {
             __sanitizer_start_switch_fiber(last ? nullptr : &fake_, next.stack_,
                                            next.stack_ ? stack_bytes : 0);
         }
+        if constexpr (thread_sanitizer) {
+            if (!tsan_) tsan_ = __tsan_get_current_fiber();
+            __tsan_switch_to_fiber(next.tsan_, __tsan_switch_to_fiber_no_sync);
+        }
         latent_switch_stacks(&kept_, next.kept_);
-        arrived();
+        if constexpr (address_sanitizer) arrived();
     }
     /// The first thing that `main` says.
     void arrived() {
