@@ -87,7 +87,8 @@ constexpr auto forward = [](const auto& network, const auto& x, const auto& trac
 
 } // namespace
 
-TEST_CASE("an AutoencoderKL on the device is the processor's, layer by layer", "[cuda]") {
+TEST_CASE("an AutoencoderKL on the device is the processor's, layer by layer",
+          "[cuda][large]") {
     for (const auto& network : kl_networks(false)) {
         const auto make = [&]<class Device> { return network.template model<Device>(); };
         check_layers<float>(network.name, make, network.draw_image(), encode, 1e-5);
@@ -95,7 +96,8 @@ TEST_CASE("an AutoencoderKL on the device is the processor's, layer by layer", "
     }
 }
 
-TEST_CASE("an AutoencoderTiny on the device is the processor's, layer by layer", "[cuda]") {
+TEST_CASE("an AutoencoderTiny on the device is the processor's, layer by layer",
+          "[cuda][large]") {
     for (auto network : tiny_networks()) {
         if (network.name == "taesana" || network.name == "taesd")
             continue; // taesd3 has its layers
@@ -115,7 +117,7 @@ TEST_CASE("a VAEApprox on the device is the processor's, layer by layer", "[cuda
     check_layers<float>("VAEApprox", make, normal_image(8, {2, 4, 5, 3}), forward, 1e-5);
 }
 
-TEST_CASE("a planned run of a network asks for no memory", "[cuda]") {
+TEST_CASE("a planned run of a network asks for no memory", "[cuda][large]") {
     const auto kl = kl_networks(false).front();
     const auto make_kl = [&]<class Device> { return kl.template model<Device>(); };
     check_every_scalar(kl.name + " decode", make_kl, kl.draw_latents(), decode);

@@ -62,7 +62,7 @@ TEST_CASE("images are enlarged on the GPU", "[cuda]") {
             const auto truth = reference::interpolate(as<double>(x), factor, mode);
             const auto close = closeness(back(interpolate(there(x), factor, mode)), truth);
             INFO(close.text);
-            CHECK(close.relative <= 3e-7);
+            CHECK(close.relative <= 1e-6); // the weights are computed in float32, too
         }
     }
 }

@@ -3,6 +3,8 @@
 /// each, which has to be reported, and their right twins. A line a case; the exit status is 1
 /// where one fails.
 
+#include "kernels/ladder/all.cuh"
+#include "kernels/ladder/trial.cuh"
 #include "kernels/launch.cuh"
 #include "kernels/ptx.cuh"
 
@@ -358,6 +360,17 @@ auto launch_of(void (*kernel)(const float*, float*), unsigned many = 1) {
     };
 }
 
+/// The rungs of a ladder, on a problem that is no whole number of tiles, and small: a thread of
+/// ThreadSanitizer's for each of CUDA's takes memory.
+template <class Example, class Rungs>
+void check_ladder(const Rungs& rungs, const Example& example) {
+    for (const auto& rung : rungs) {
+        const ladder::Trial trial(rung, example);
+        check_right(std::string(Example::name) + " " + rung.name,
+                    [&](Stream*) { trial.run(); });
+    }
+}
+
 } // namespace
 
 int main() {
@@ -373,6 +386,10 @@ int main() {
         check_attention(scalar);
         check_elementwise(scalar);
     }
+    std::printf("ladders\n");
+    check_ladder(ladder::conv2d::rungs, ladder::conv2d::Example(2, 3, 3, 5));
+    check_ladder(ladder::group_norm::rungs, ladder::group_norm::Example(6, 35, 3));
+    check_ladder(ladder::attention::rungs, ladder::attention::Example(5, 7));
     std::printf("planted\n");
     check_race("a read before the others have written", launch_of(reads_early<true>),
                launch_of(reads_early<false>));

@@ -10,6 +10,7 @@
 
 #define __global__
 #define __device__
+#define __host__
 #define __launch_bounds__(...)
 
 struct alignas(8) float2 {

@@ -2,6 +2,7 @@
 
 #include "latent/tensor/compiler.hpp"
 
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #include <sanitizer/tsan_interface.h>
 
@@ -89,6 +90,8 @@ public:
             stack_ = static_cast<std::byte*>(memory) + guard_bytes;
             if constexpr (thread_sanitizer) tsan_ = __tsan_create_fiber(0);
         }
+        // What an abandoned run left on the stack is no longer there.
+        if constexpr (address_sanitizer) __asan_unpoison_memory_region(stack_, stack_bytes);
         fake_ = nullptr;
         auto** top = reinterpret_cast<void**>(stack_ + stack_bytes);
         *--top = nullptr; // where a call would have left its return address: keeps alignment
@@ -104,8 +107,9 @@ public:
     /// never will be. Nothing that ThreadSanitizer sees may happen between its switch and ours.
     __attribute__((noinline, no_sanitize("thread"))) void switch_to(Fiber& next, bool last) {
         if constexpr (address_sanitizer) {
-            __sanitizer_start_switch_fiber(last ? nullptr : &fake_, next.stack_,
-                                           next.stack_ ? stack_bytes : 0);
+            __sanitizer_start_switch_fiber(last ? nullptr : &fake_,
+                                           next.stack_ ? next.stack_ : system_stack_,
+                                           next.stack_ ? stack_bytes : system_bytes_);
         }
         if constexpr (thread_sanitizer) {
             if (!tsan_) tsan_ = __tsan_get_current_fiber();
@@ -116,11 +120,19 @@ public:
     }
     /// The first thing that `main` says.
     void arrived() {
-        if constexpr (address_sanitizer)
-            __sanitizer_finish_switch_fiber(fake_, nullptr, nullptr);
+        if constexpr (address_sanitizer) {
+            const void* from = nullptr;
+            std::size_t bytes = 0;
+            __sanitizer_finish_switch_fiber(fake_, &from, &bytes);
+            // The first to switch is the one on the system's stack.
+            if (!system_stack_) system_stack_ = from, system_bytes_ = bytes;
+        }
     }
 
 private:
+    static inline thread_local const void* system_stack_ = nullptr;
+    static inline thread_local std::size_t system_bytes_ = 0;
+
     std::byte* stack_ = nullptr;
     void* kept_ = nullptr;
     void* tsan_ = nullptr;
