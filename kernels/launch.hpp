@@ -12,8 +12,8 @@
 ///
 /// Images are [N, C, H, W], dense, float32, half or bfloat16 in memory; sums and statistics are
 /// float32 always. All work goes to a stream, in order, and a call returns before it is done.
-/// Without a stream, nullptr, a call does nothing: that is how a run is rehearsed, to learn what
-/// memory it needs.
+/// Without a stream, nullptr, a call does nothing: so a run is rehearsed, to learn what memory
+/// it needs.
 
 namespace latent::kernels {
 
