@@ -88,13 +88,8 @@ __global__ void __launch_bounds__(attention_threads, 1)
             if (lane == 0) s.mend(0, query) = mend;
         }
         __syncthreads();
-        // Every query's sum of values, in the thread's channels.
-#pragma unroll
-        for (int row = 0; row < attention_rows; ++row) {
-            const float mend = s.mend(0, row);
-#pragma unroll
-            for (int c = 0; c < own_columns; ++c) y[row][c] *= mend;
-        }
+        // Every query's sum of these values, in the thread's channels.
+        float more[attention_rows][own_columns] = {};
         const int keys =
             a.keys - first_key < attention_rows ? a.keys - first_key : attention_rows;
         for (int key = 0; key < keys; ++key) {
@@ -112,8 +107,15 @@ __global__ void __launch_bounds__(attention_threads, 1)
                 const float weight = s.weights(row, key);
 #pragma unroll
                 for (int c = 0; c < own_columns; ++c)
-                    y[row][c] = fmaf(weight, value[c], y[row][c]);
+                    more[row][c] = fmaf(weight, value[c], more[row][c]);
             }
+        }
+#pragma unroll
+        for (int row = 0; row < attention_rows; ++row) {
+            const float mend = s.mend(0, row);
+#pragma unroll
+            for (int c = 0; c < own_columns; ++c)
+                y[row][c] = fmaf(y[row][c], mend, more[row][c]);
         }
     }
 #pragma unroll

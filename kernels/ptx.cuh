@@ -10,23 +10,31 @@ namespace latent::kernels {
 #if defined(__CUDACC__)
 
 /// 16 bytes on their way from global to shared memory, zeros where they are not `valid`.
-/// cp.async; needs compute capability 8.0.
+/// cp.async, which came with compute capability 8.0; before that, copied at once.
 __device__ inline void cp_async_16(void* to, const void* from, bool valid) {
+#if __CUDA_ARCH__ < 800
+    *static_cast<float4*>(to) = valid ? *static_cast<const float4*>(from) : float4{};
+#else
     const auto place = static_cast<unsigned>(__cvta_generic_to_shared(to));
     const int bytes = valid ? 16 : 0;
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(place), "l"(from),
                  "r"(bytes)
                  : "memory");
+#endif
 }
 /// Closes the thread's group of copies.
 __device__ inline void cp_async_commit_group() {
+#if __CUDA_ARCH__ >= 800
     asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
 }
 /// Waits for the thread's groups but the N newest. Other threads' copies are there behind a
 /// barrier.
 template <int N>
 __device__ inline void cp_async_wait_group() {
+#if __CUDA_ARCH__ >= 800
     asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
+#endif
 }
 
 #else

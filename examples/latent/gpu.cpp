@@ -28,20 +28,23 @@ Tensor<Device> run_on(const DeviceName& device, const std::string& path, const L
     using Gpu = Cuda<S>;
     CudaRun gpu(device.index);
     const auto network = load(Gpu());
-    const auto start = std::chrono::steady_clock::now();
     const auto run = [&](const auto& trace) {
         return to<Device>(forward(network, to<Gpu>(x), trace));
     };
-    Tensor<Device> y;
     if (options.check_finite) {
         gpu.plan([&] { (void)run([](std::string_view, const Tensor<Gpu>&) {}); });
+    } else {
+        gpu.plan([&] { (void)run(NoTrace()); });
+    }
+    const auto start = std::chrono::steady_clock::now();
+    Tensor<Device> y;
+    if (options.check_finite) {
         y = run_checked(path, options, [&](const auto& look) {
             return run([&](std::string_view layer, const Tensor<Gpu>& h) {
                 look(layer, to<Device>(h));
             });
         });
     } else {
-        gpu.plan([&] { (void)run(NoTrace()); });
         y = run(Progress("", {})); // no bar: what is asked for is not done yet
     }
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;

@@ -24,7 +24,8 @@ struct DeviceName {
 [[nodiscard]] inline bool on_gpu(const RunOptions& options) { return options.device != "cpu"; }
 
 /// One side of the network in these files on the GPU that options.device names: its output for
-/// x, checked as run_side() does. `seconds` receives what the run took, transfers included.
+/// x, checked as run_side() does. `seconds` receives what the run took, transfers included
+/// but not the planning of its memory.
 /// Throws Error where there is no such GPU.
 [[nodiscard]] Tensor<Device> encode_on_gpu(OpenFiles files, const Tensor<Device>& x,
                                            const RunOptions& options,

@@ -43,6 +43,7 @@ struct Example {
                                   float* scratch) const {
         return {tokens, channels, at[0], at[1], at[2], y, scratch};
     }
+    [[nodiscard]] double terms() const { return std::max(tokens, channels); }
     [[nodiscard]] double work() const { return 2.0 * tokens * static_cast<double>(q.size()); }
     [[nodiscard]] double bytes() const { return 16.0 * static_cast<double>(q.size()); }
 

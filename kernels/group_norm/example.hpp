@@ -58,6 +58,8 @@ struct Example {
                                   float* scratch) const {
         return {channels, pixels, groups, eps, at[0], at[1], at[2], y, scratch};
     }
+    /// Of the result; mean and variance are sums of many more, which are averaged.
+    [[nodiscard]] double terms() const { return 1; }
     [[nodiscard]] double work() const { return static_cast<double>(results()); }
     [[nodiscard]] double bytes() const {
         return 4.0 * static_cast<double>(2 * x.size() + weight.size() + bias.size());

@@ -92,7 +92,6 @@ rows() {
 }
 
 tables() {
-    mkdir -p $built
     {
         for ladder in $(ladders); do rows emulated "$ladder"; done
         if [ -z "$(hindrance gpu)" ]; then
@@ -139,6 +138,7 @@ if [ -n "$why" ]; then
     [ $mode = emulated ] || why="$why; --emulate needs none, and shows all but speed"
     fail "$why"
 fi
+mkdir -p "$built"
 if [ "$ladder" = --tables ]; then
     tables
 elif [ -n "$rung" ]; then

@@ -14,9 +14,12 @@
 
 namespace ladder {
 
-/// The largest relative error (L2) of a rung in float32. Sums of a thousand products keep to
-/// it even where one thread adds them up in one chain.
-inline constexpr double bound = 1e-6;
+/// The largest relative error (L2) of a rung in float32, whose results are sums of so many
+/// terms. A thousand keep to 1e-6 even where one thread adds them up in one chain; of more, the
+/// roundings grow with the root.
+[[nodiscard]] inline double bound_of(double terms) {
+    return 1e-6 * std::sqrt(std::max(1.0, terms / 1024));
+}
 
 /// How far a result is from the truth. NaN, which no bound accepts, where it has one.
 struct Closeness {
@@ -55,7 +58,7 @@ template <class Example>
         if (off > largest) worst = at, largest = off;
     }
     const double relative = std::sqrt(error / norm);
-    return {relative, relative <= bound ? "" : text_of(y, example, worst)};
+    return {relative, relative <= bound_of(example.terms()) ? "" : text_of(y, example, worst)};
 }
 
 /// CUDA's, for as long as it is needed.

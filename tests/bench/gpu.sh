@@ -19,8 +19,9 @@ failed() {
     printf 'FAILED: %s\n' "$*"
     status=1
 }
-# What is left of eight minutes.
-left() { echo $((480 - $(date +%s) + began)); }
+# What is left of eight minutes, of which layers and decodes get three at least.
+kept=180
+left() { echo $((480 - kept - $(date +%s) + began)); }
 # step SECONDS COMMAND...: it may not take longer, nor beyond the end.
 step() {
     seconds=$1
@@ -49,14 +50,24 @@ collect() {
     exit $status
 }
 
+# One that has PyTorch, or any.
 python=
 for program in "${PYTHON:-}" python3 build/reference-venv/bin/python; do
-    if [ -z "$python" ] && [ -n "$program" ] && command -v "$program" >/dev/null 2>&1; then
-        python=$program
+    if [ -n "$program" ] && command -v "$program" >/dev/null 2>&1; then
+        if "$program" -c 'import torch' 2>/dev/null; then
+            python=$program
+            break
+        fi
+        python=${python:-$program}
     fi
 done
 
 small=
+case ${1:-} in
+--headers | --emulate)
+    [ $# -eq 2 ] || { echo "$0 $1: got no folder, expected one" >&2; exit 2; }
+    ;;
+esac
 case ${1:-} in
 --headers) collect "$2" ;;
 --emulate)
@@ -71,11 +82,11 @@ case ${1:-} in
     nvidia-smi -L || failed "no GPU"
     say "building"
     nvcc=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
-    cmake -S tests/bench/gpu -B build-gpu -DCMAKE_CUDA_COMPILER="$nvcc" \
+    cmake -S tests/bench/gpu -B build-gpu -G 'Unix Makefiles' -DCMAKE_CUDA_COMPILER="$nvcc" \
         -DLATENT_HEADERS="${LATENT_HEADERS:-$root/build/gpu-headers}" >build-gpu.log 2>&1 ||
         { cat build-gpu.log; exit 1; }
     rm -f build-gpu.log
-    step 180 cmake --build build-gpu --parallel "$(getconf _NPROCESSORS_ONLN)"
+    step 150 cmake --build build-gpu --parallel "$(getconf _NPROCESSORS_ONLN)" -- -k
     ;;
 *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
@@ -111,14 +122,15 @@ fi
 
 if [ -z "$small" ]; then
     say "the rungs of the ladders"
-    for ladder in conv2d group_norm attention; do step 60 ./dev kernel $ladder; done
+    for ladder in conv2d group_norm attention; do step 40 ./dev kernel $ladder; done
 fi
 
 say "layers and decodes"
-LATENT_BENCH_SECONDS=$(($(left) - 60)) # for what is begun then
+kept=0
+LATENT_BENCH_SECONDS=$(($(left) - 40)) # for what is begun then
 export LATENT_BENCH_SECONDS
 if [ -n "$python" ]; then
-    step 400 "$python" tests/bench/gpu/compare.py "$programs/layers" "$target" $small
+    step "$(left)" "$python" tests/bench/gpu/compare.py "$programs/layers" "$target" $small
 elif [ -n "$small" ]; then
     echo "skipped: no Python"
 else

@@ -33,7 +33,12 @@ TEST_CASE("bfloat16 is the nearest, ties to even", "[cuda]") {
 TEST_CASE("a tensor on the GPU needs a run, and a run a GPU", "[cuda]") {
     CHECK(contains(message_of([] { (void)Tensor<Cuda<float>>({2}); }),
                    "a tensor without a CudaRun"));
-    CHECK(contains(message_of([] { const CudaRun gpu(7); }), "cuda:7"));
+    CHECK(contains(message_of([] { const CudaRun gpu(1000); }), "cuda:1000"));
+    CHECK(contains(message_of([] {
+                       const CudaRun gpu;
+                       const CudaRun another;
+                   }),
+                   "a second CudaRun"));
 }
 
 TEST_CASE("tensors of a planned run stand in one piece of memory", "[cuda]") {
@@ -77,4 +82,12 @@ TEST_CASE("a rehearsal that fails leaves the run as it was", "[cuda]") {
                    "add"));
     CHECK(gpu.planned_bytes() == 0);
     CHECK(to<Cpu<float>>(scaled(x, 2)).data()[7] == 2);
+}
+
+TEST_CASE("a GPU without enough memory is an Error with a hint", "[cuda]") {
+    const CudaRun gpu;
+    const auto message =
+        message_of([] { const Tensor<Cuda<float>> all({std::int64_t{1} << 44}); });
+    CHECK(contains(message, "cuda: got cudaMalloc of"));
+    CHECK(contains(message, "tiles, slices, or half the precision"));
 }

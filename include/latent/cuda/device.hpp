@@ -36,10 +36,12 @@ struct Cuda {
 ///
 /// Tensors of a planned run stand in one piece of memory; others, as weights do, each in their
 /// own.
-/// Throws Error where there is no GPU, or no memory left.
+/// A thread has one at a time. Throws Error where there is no GPU, or no memory left; what else
+/// fails on a GPU is a kernels::Error, behind which no CudaRun of the process works any more.
 class CudaRun {
 public:
-    explicit CudaRun(int device = 0) : device_(device), outer_(current_) {
+    explicit CudaRun(int device = 0) : device_(device) {
+        if (current_) fail("cuda", "a second CudaRun on this thread", "one at a time");
         std::string why;
         const auto found = kernels::devices(&why);
         if (found.empty()) {
@@ -47,8 +49,8 @@ public:
                  "cpu is there always");
         }
         if (device < 0 || device >= static_cast<int>(found.size())) {
-            fail("cuda:" + std::to_string(device), std::to_string(found.size()) + " GPUs",
-                 "a number below that");
+            fail("cuda:" + std::to_string(device), "GPU number " + std::to_string(device),
+                 "0 to " + std::to_string(found.size() - 1), "latent devices lists them");
         }
         about_ = found[static_cast<std::size_t>(device)];
         stream_ = kernels::make_stream(device);
@@ -57,12 +59,12 @@ public:
     CudaRun(const CudaRun&) = delete;
     CudaRun& operator=(const CudaRun&) = delete;
     ~CudaRun() {
-        current_ = outer_;
-        release();
+        current_ = nullptr;
+        if (arena_) kernels::free(arena_); // CUDA waits until nobody works on it
         kernels::destroy(stream_);
     }
 
-    /// The innermost one that is open on this thread. Throws Error when there is none.
+    /// The one that is open on this thread. Throws Error when there is none.
     [[nodiscard]] static CudaRun& current() {
         if (!current_) fail("cuda", "a tensor without a CudaRun", "one that is open");
         return *current_;
@@ -90,7 +92,6 @@ public:
     /// Gives it back, when none of its tensors is left.
     void release() {
         if (!arena_) return;
-        kernels::synchronize(stream_);
         kernels::free(std::exchange(arena_, nullptr));
         places_ = {};
         arena_bytes_ = 0;
@@ -111,7 +112,7 @@ public:
         if (arena_ && place >= arena_ && place < arena_ + arena_bytes_) {
             return places_.give(static_cast<std::size_t>(place - arena_));
         }
-        kernels::free(memory); // CUDA waits until nobody works on it
+        kernels::free(memory);
     }
     [[nodiscard]] std::size_t planned_bytes() const { return arena_bytes_; }
     /// How often memory was asked of the system.
@@ -139,13 +140,17 @@ private:
     }
     [[nodiscard]] void* allocate(std::size_t bytes) {
         ++allocations_;
-        return kernels::allocate(device_, std::max<std::size_t>(bytes, 1));
+        try {
+            return kernels::allocate(device_, std::max<std::size_t>(bytes, 1));
+        } catch (const kernels::Error& error) {
+            fail("cuda", error.what(), "memory for it",
+                 "tiles, slices, or half the precision take less");
+        }
     }
 
     static inline thread_local CudaRun* current_ = nullptr;
 
     int device_;
-    CudaRun* outer_;
     kernels::Device about_{};
     kernels::Stream* stream_ = nullptr;
     std::byte* arena_ = nullptr;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
-#include <utility>
+#include <type_traits>
 #include <vector>
 
 /// Tensors from the processor to the GPU and back. The numbers are rounded there, to nearest.
@@ -31,15 +31,14 @@ void upload(Tensor<Cuda<S>>& x, std::span<const float> values) {
     auto* stream = detail::stream(x);
     if constexpr (std::is_same_v<S, float>) {
         kernels::copy_to_device(detail::memory(x), values.data(), values.size_bytes(), stream);
+        kernels::synchronize(stream);
     } else {
-        std::vector<S> rounded(values.size());
-        std::ranges::transform(values, rounded.begin(),
-                               [](float value) { return S::nearest(value); });
-        kernels::copy_to_device(detail::memory(x), rounded.data(), rounded.size() * sizeof(S),
-                                stream);
+        Tensor<Cuda<float>> exact(x.shape());
+        upload(exact, values);
+        kernels::convert(kernels::Scalar::f32, detail::memory(exact), Cuda<S>::kind,
+                         detail::memory(x), x.numel(), stream);
         kernels::synchronize(stream);
     }
-    kernels::synchronize(stream);
 }
 
 /// The same tensor on another device: to<Cuda<Half>>(x), to<Cpu<float>>(y). Returns when it is
@@ -55,15 +54,20 @@ template <class To, class S>
 template <class To, class S>
     requires(To::on_host)
 [[nodiscard]] Tensor<To> to(const Tensor<Cuda<S>>& x) {
-    std::vector<S> values(static_cast<std::size_t>(x.numel()));
     auto* stream = detail::stream(x);
-    kernels::copy_to_host(values.data(), detail::memory(x), values.size() * sizeof(S), stream);
-    kernels::synchronize(stream);
-    Tensor<To> y(x.shape());
-    std::ranges::transform(values, y.data(), [](S value) {
-        return static_cast<typename To::scalar>(static_cast<float>(value));
-    });
-    return y;
+    if constexpr (std::is_same_v<S, float>) {
+        std::vector<float> values(static_cast<std::size_t>(x.numel()));
+        kernels::copy_to_host(values.data(), detail::memory(x), 4 * values.size(), stream);
+        kernels::synchronize(stream);
+        Tensor<To> y(x.shape());
+        std::ranges::copy(values, y.data());
+        return y;
+    } else {
+        const Tensor<Cuda<float>> exact(x.shape());
+        kernels::convert(Cuda<S>::kind, detail::memory(x), kernels::Scalar::f32,
+                         detail::memory(exact), x.numel(), stream);
+        return to<To>(exact);
+    }
 }
 
 } // namespace latent

@@ -31,26 +31,35 @@ TURNS, RUNS = (1, 1) if SMALL else (5, 5)
 SCALARS = ("f32", "f16", "bf16")
 
 
+class Failure(Exception):
+    """A case that our program did not survive."""
+
+
 class Server:
-    """Our program, and the cases that it knows: name -> kind and sizes."""
+    """Our program, the GPU that it runs on, and the cases that it knows: name -> kind, sizes."""
 
     def __init__(self, program):
-        words = [program] + (["small"] if SMALL else [])
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
+        self.words = [program] + (["small"] if SMALL else [])
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.words, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.gpu = self.process.stdout.readline().strip()
         self.cases = {}
         while line := self.process.stdout.readline().strip():
             name, kind, *sizes = line.split(";")
             self.cases[name] = (kind, *map(int, sizes))
         if not self.cases:
-            sys.exit(f"{program}: got no cases, expected a list of them")
+            sys.exit(f"{self.words[0]}: got no cases, expected a list of them")
 
     def run(self, name, scalar, runs, out="-"):
         self.process.stdin.write(f"{name};{scalar};{runs};{out}\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            sys.exit(f"{name}, {scalar}: our program ended")
+            self.start()
+            raise Failure(f"{name}, {scalar}: our program ended")
         return [float(word) for word in line.split()]
 
 
@@ -161,36 +170,49 @@ def table(rows):
     return "\n".join(lines)
 
 
+def begin():
+    """What is measured with, and PyTorch's device; without one there is only our side."""
+    global torch
+    about = {"date": datetime.date.today().isoformat(), "emulated": SMALL}
+    if torch is not None and not SMALL and not torch.cuda.is_available():
+        print("PyTorch finds no GPU: our side alone", file=sys.stderr)
+        torch = None
+    if torch is None:
+        return about, None
+    about["torch"] = torch.__version__
+    torch.set_grad_enabled(False)
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    return about, "cpu" if SMALL else "cuda"
+
+
 def main():
     program, target = sys.argv[1:3]
-    device = "cpu"
-    about = {"date": datetime.date.today().isoformat(), "emulated": SMALL}
-    if torch is not None:
-        about["torch"] = torch.__version__
-        torch.set_grad_enabled(False)
-        if torch.cuda.is_available() and not SMALL:
-            device = "cuda"
-            about["gpu"] = torch.cuda.get_device_name()
-            torch.backends.cudnn.benchmark = True
-            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-        elif not SMALL:
-            sys.exit("PyTorch finds no GPU, expected one to compare on; --small does without")
+    about, device = begin()
     server = Server(program)
-    rows = []
+    about["gpu"] = server.gpu
+    rows, wrong = [], []
+    bound = {"f32": 1e-5, "f16": 1e-2, "bf16": 5e-2}
     limit = time.monotonic() + float(os.environ["LATENT_BENCH_SECONDS"])
     with tempfile.TemporaryDirectory() as folder:
-        for name in server.cases:
+        for name in list(server.cases):
             for scalar in SCALARS:
                 if time.monotonic() > limit:
-                    print(f"out of time before {name}, {scalar}", file=sys.stderr)
+                    wrong.append(f"{name}, {scalar}: no time left")
                     continue
-                rows.append({"case": name, "type": scalar}
-                            | measure(server, name, scalar, device, folder))
-    bound = {"f32": 1e-5, "f16": 1e-2, "bf16": 5e-2}
-    wrong = [row for row in rows if not row.get("ours_error", 0) <= bound[row["type"]]]
-    for row in wrong:
-        print(f"{row['case']}, {row['type']}: error {row['ours_error']}", file=sys.stderr)
-    pathlib.Path(target).write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
+                try:
+                    row = measure(server, name, scalar, device, folder)
+                except Failure as failure:
+                    wrong.append(str(failure))
+                    continue
+                if not row.get("ours_error", 0) <= bound[scalar]:
+                    wrong.append(f"{name}, {scalar}: error {row['ours_error']}")
+                rows.append({"case": name, "type": scalar} | row)
+                text = json.dumps({"about": about, "rows": rows}, indent=1)
+                pathlib.Path(target).write_text(text + "\n")
+    for line in wrong:
+        print(line, file=sys.stderr)
+    print(f"{about['gpu']}; PyTorch {about.get('torch', 'not there')}; {about['date']}\n")
     print(table(rows))
     sys.exit(1 if wrong or not rows else 0)
 

@@ -1,9 +1,9 @@
 // Layers and networks on a GPU, timed on request: our side of tests/bench/gpu.sh.
 // usage: layers [small]
-//   Prints a line for each case: its name, its kind, and what it is made of. Then it answers
-//   requests on stdin, "NAME SCALAR RUNS OUT" with SCALAR f32, f16 or bf16, by the milliseconds
-//   of RUNS runs on one line. OUT: where its result goes, raw float32 numbers; - for nowhere.
-//   Inputs and weights are torch's random numbers: tests/bench/gpu/compare.py draws the same.
+//   Prints the GPU's name, and a line for each case: its name, its kind, what it is made of.
+//   Then it answers requests on stdin, "NAME;SCALAR;RUNS;OUT" with SCALAR f32, f16 or bf16, by
+//   the milliseconds of RUNS runs on one line. OUT: where its result goes, raw float32 numbers;
+//   - for nowhere. Inputs and weights are torch's random numbers: compare.py draws the same.
 #include <latent/cuda.hpp>
 #include <latent/latent.hpp>
 
@@ -13,6 +13,8 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -30,6 +32,8 @@ struct Case {
 };
 
 const std::vector<Case> cases{
+    {"Stable Diffusion 1, decode to 512x512", "kl", 4, 3, 64},
+    {"TAESD, decode to 512x512", "tiny", 4, 3, 64},
     {"first convolution, 4 to 512 channels, 64x64", "conv2d", 4, 512, 64},
     {"convolution, 512 channels, 64x64", "conv2d", 512, 512, 64},
     {"convolution, 512 channels, 128x128", "conv2d", 512, 512, 128},
@@ -41,9 +45,7 @@ const std::vector<Case> cases{
     {"upsampling and convolution, 512 channels, 64x64", "conv2d", 512, 512, 64, 3, 2},
     {"group norm and SiLU, 512 channels, 128x128", "group_norm", 512, 512, 128},
     {"group norm and SiLU, 128 channels, 512x512", "group_norm", 128, 128, 512},
-    {"attention, 512 channels, 64x64", "attention", 512, 512, 64},
-    {"TAESD, decode to 512x512", "tiny", 4, 3, 64},
-    {"Stable Diffusion 1, decode to 512x512", "kl", 4, 3, 64}};
+    {"attention, 512 channels, 64x64", "attention", 512, 512, 64}};
 
 /// The same kinds, as small as an emulator likes them.
 const std::vector<Case> small_cases{
@@ -78,74 +80,94 @@ Host normal(std::uint64_t seed, Shape shape) {
     return Generator(seed).randn<Cpu<float>>(std::move(shape));
 }
 
-/// Times `run`, planned, RUNS times; its last result.
-template <class S, class Run>
-Host timed(CudaRun& gpu, int runs, std::vector<double>& milliseconds, const Run& run) {
-    gpu.plan([&] { (void)run(); });
-    Host result = to<Cpu<float>>(run()); // and warm
-    for (int i = 0; i < runs; ++i) {
-        const auto start = std::chrono::steady_clock::now();
-        const auto y = run();
-        gpu.synchronize();
-        const std::chrono::duration<double, std::milli> time =
-            std::chrono::steady_clock::now() - start;
-        milliseconds.push_back(time.count());
-    }
-    gpu.release();
-    return result;
-}
+/// A case on the GPU: made once, and run as often as it is asked for.
+class Running {
+public:
+    Running() = default;
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    virtual ~Running() = default;
+    virtual void run() = 0; ///< to its end
+    [[nodiscard]] virtual Host result() = 0;
+};
 
 template <class S>
-Host measure(const Case& what, int runs, std::vector<double>& milliseconds) {
+class RunningOn final : public Running {
+public:
     using Gpu = Cuda<S>;
-    CudaRun gpu;
-    const auto side = what.side;
-    const auto x = to<Gpu>(normal(1, what.kind == "attention" ? Shape{1, side * side, what.in}
-                                                              : Shape{1, what.in, side, side}));
-    const auto parameter = [](std::uint64_t seed, Shape shape) {
-        return to<Gpu>(normal(seed, std::move(shape)));
-    };
-    if (what.kind == "conv2d") {
-        const Conv2dKernel<Gpu> kernel(
-            parameter(2, {what.out, what.in, what.kernel, what.kernel}),
-            parameter(3, {what.out}),
-            {.padding = what.kernel == 3 ? Padding::all(1) : Padding{}});
-        return timed<S>(gpu, runs, milliseconds,
-                        [&] { return conv2d(x, kernel, {.upsample = what.upsample}); });
+
+    explicit RunningOn(const Case& what) : what_(what) {
+        const auto side = what.side;
+        const auto draw = [](std::uint64_t seed, Shape shape) {
+            return to<Gpu>(normal(seed, std::move(shape)));
+        };
+        x_ = draw(1, what.kind == "attention" ? Shape{1, side * side, what.in}
+                                              : Shape{1, what.in, side, side});
+        if (what.kind == "conv2d") {
+            kernel_.emplace(
+                draw(2, {what.out, what.in, what.kernel, what.kernel}), draw(3, {what.out}),
+                Conv2dOptions{.padding = what.kernel == 3 ? Padding::all(1) : Padding{}});
+        } else if (what.kind == "group_norm") {
+            a_ = draw(2, {what.in}), b_ = draw(3, {what.in});
+        } else if (what.kind == "attention") {
+            a_ = draw(2, x_.shape()), b_ = draw(3, x_.shape());
+        } else {
+            const bool small = what.kind.starts_with("small");
+            TorchInit weights(0);
+            if (what.kind.ends_with("kl")) {
+                kl_.emplace(Weights(weights), kl_config(small));
+            } else {
+                tiny_.emplace(Weights(weights), tiny_config(small));
+            }
+        }
+        gpu_.plan([&] { (void)result(); });
+        run(); // the first one may load the kernel
     }
-    if (what.kind == "group_norm") {
-        const auto weight = parameter(2, {what.in}), bias = parameter(3, {what.in});
-        return timed<S>(gpu, runs, milliseconds, [&] {
-            return group_norm(x, weight, bias, 32, 1e-6, Activation::silu);
-        });
+    void run() override {
+        (void)forward();
+        gpu_.synchronize();
     }
-    if (what.kind == "attention") {
-        const auto k = parameter(2, x.shape()), v = parameter(3, x.shape());
-        return timed<S>(gpu, runs, milliseconds,
-                        [&] { return scaled_dot_product_attention(x, k, v, 1); });
+    [[nodiscard]] Host result() override { return to<Cpu<float>>(forward()); }
+
+private:
+    [[nodiscard]] Tensor<Gpu> forward() const {
+        if (kernel_) return conv2d(x_, *kernel_, {.upsample = what_.upsample});
+        if (kl_) return kl_->forward(x_);
+        if (tiny_) return tiny_->forward(x_);
+        if (what_.kind == "group_norm")
+            return group_norm(x_, a_, b_, 32, 1e-6, Activation::silu);
+        return scaled_dot_product_attention(x_, a_, b_, 1);
     }
-    const bool small = what.kind.starts_with("small");
-    TorchInit weights(0);
-    if (what.kind.ends_with("kl")) {
-        const Decoder<Gpu> decoder(Weights(weights), kl_config(small));
-        return timed<S>(gpu, runs, milliseconds, [&] { return decoder.forward(x); });
-    }
-    const DecoderTiny<Gpu> decoder(Weights(weights), tiny_config(small));
-    return timed<S>(gpu, runs, milliseconds, [&] { return decoder.forward(x); });
+
+    CudaRun gpu_; // first: it outlives the tensors
+    Case what_;
+    Tensor<Gpu> x_, a_, b_;
+    std::optional<Conv2dKernel<Gpu>> kernel_;
+    std::optional<Decoder<Gpu>> kl_;
+    std::optional<DecoderTiny<Gpu>> tiny_;
+};
+
+std::unique_ptr<Running> begin(const Case& what, const std::string& scalar) {
+    if (scalar == "f16") return std::make_unique<RunningOn<Half>>(what);
+    if (scalar == "bf16") return std::make_unique<RunningOn<BFloat16>>(what);
+    return std::make_unique<RunningOn<float>>(what);
 }
 
-void answer(const Case& what, const std::string& scalar, int runs, const std::string& out) {
-    std::vector<double> milliseconds;
-    const auto y = scalar == "f16"    ? measure<Half>(what, runs, milliseconds)
-                   : scalar == "bf16" ? measure<BFloat16>(what, runs, milliseconds)
-                                      : measure<float>(what, runs, milliseconds);
+void answer(Running& running, int runs, const std::string& out) {
     if (out != "-") {
+        const auto y = running.result();
         std::ofstream file(out, std::ios::binary);
         file.write(reinterpret_cast<const char*>(y.data()),
                    y.numel() * std::int64_t{sizeof(float)});
         if (!file.flush()) fail(out, "no room", "a file that can be written");
     }
-    for (const auto time : milliseconds) std::cout << time << ' ';
+    for (int i = 0; i < runs; ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        running.run();
+        const std::chrono::duration<double, std::milli> time =
+            std::chrono::steady_clock::now() - start;
+        std::cout << time.count() << ' ';
+    }
     std::cout << std::endl;
 }
 
@@ -155,18 +177,26 @@ int main(int argc, char* argv[]) {
     try {
         const bool small = argc > 1 && std::string(argv[1]) == "small";
         std::map<std::string, Case> known;
+        std::cout << CudaRun().about().name << '\n';
         for (const auto& what : small ? small_cases : cases) {
             known[what.name] = what;
             std::cout << what.name << ';' << what.kind << ';' << what.in << ';' << what.out
                       << ';' << what.side << ';' << what.kernel << ';' << what.upsample << '\n';
         }
         std::cout << std::endl;
+        std::string now; // the case that is there
+        std::unique_ptr<Running> running;
         for (std::string line; std::getline(std::cin, line);) {
             std::istringstream request(line);
             std::string name, scalar, runs, out;
             for (auto* word : {&name, &scalar, &runs, &out}) std::getline(request, *word, ';');
             if (!known.contains(name)) fail("layers", "no case \"" + name + "\"", "its own");
-            answer(known[name], scalar, std::stoi(runs), out);
+            if (now != name + scalar) {
+                running.reset(); // before the next one: a thread has one CudaRun
+                running = begin(known[name], scalar);
+                now = name + scalar;
+            }
+            answer(*running, std::stoi(runs), out);
         }
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';

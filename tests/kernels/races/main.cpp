@@ -387,7 +387,7 @@ int main() {
         check_elementwise(scalar);
     }
     std::printf("ladders\n");
-    check_ladder(ladder::conv2d::rungs, ladder::conv2d::Example(2, 3, 3, 5));
+    check_ladder(ladder::conv2d::rungs, ladder::conv2d::Example(5, 3, 3, 5));
     check_ladder(ladder::group_norm::rungs, ladder::group_norm::Example(6, 35, 3));
     check_ladder(ladder::attention::rungs, ladder::attention::Example(5, 7));
     std::printf("planted\n");

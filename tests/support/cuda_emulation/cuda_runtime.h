@@ -30,7 +30,7 @@ enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 struct cudaDeviceProp {
     char name[256];
     int major, minor, multiProcessorCount;
-    std::size_t totalGlobalMem, sharedMemPerBlockOptin;
+    std::size_t totalGlobalMem;
 };
 
 struct cudaLaunchConfig_t {
@@ -58,7 +58,7 @@ namespace cuda_emulation {
 /// The device's memory: what is allocated, and where.
 struct Memory {
     std::map<std::uintptr_t, std::size_t> pieces;
-    std::size_t limit = ~std::size_t{0}, held = 0;
+    std::size_t limit = std::size_t{8} << 30, held = 0;
 };
 inline Memory memory;
 inline std::set<cudaStream_t> streams;
@@ -168,7 +168,7 @@ inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* about, int) {
     const auto& profile = cuda_emulation::settings.profile;
     *about = {"emulated",         profile.architecture / 10, profile.architecture % 10,
-              profile.processors, std::size_t{8} << 30,      profile.shared_bytes};
+              profile.processors, cuda_emulation::memory.limit};
     return cudaSuccess;
 }
 inline cudaError_t cudaMalloc(void** where, std::size_t bytes) {
