@@ -33,6 +33,7 @@ expect 1 '4: one too many' conv2d 3 4
 if ! nvidia-smi -L >/dev/null 2>&1 && [ ! -e /dev/nvidiactl ]; then
     expect 1 '--emulate needs none' conv2d 3
 fi
+expect 0 '2_block' group_norm --emulate
 expect 0 'group_norm 2_block, on the emulator' group_norm 2 --emulate
 expect 0 '0 bank conflicts' group_norm 2_block --emulate
 expect 1 'NaN until it is written' group_norm 99 --emulate
