@@ -51,6 +51,22 @@ __global__ void __launch_bounds__(element_threads)
     });
 }
 
+template <class T>
+__global__ void __launch_bounds__(element_threads) combine_kernel(Combine a) {
+    for_elements(a.count, [&](std::int64_t i) {
+        float p = 0, y = 0;
+        for (int k = 0; k < a.terms; ++k) {
+            const float x = load(static_cast<const T*>(a.term[k].x) + i);
+            // A factor of 0 leaves out what may be no number.
+            if (a.term[k].to_p != 0) p = fmaf(a.term[k].to_p, x, p);
+            if (a.term[k].to_y != 0) y = fmaf(a.term[k].to_y, x, y);
+        }
+        p = p < -a.limit ? -a.limit : p > a.limit ? a.limit : p; // NaN stays NaN
+        store(static_cast<T*>(a.p) + i, p);
+        store(static_cast<T*>(a.y) + i, a.p_to_y != 0 ? fmaf(a.p_to_y, p, y) : y);
+    });
+}
+
 template <class From, class To>
 __global__ void __launch_bounds__(element_threads)
     convert_kernel(const From* x, To* y, std::int64_t count) {

@@ -209,6 +209,13 @@ void map(const Map& what, Stream* stream) {
     });
 }
 
+void combine(const Combine& what, Stream* stream) {
+    with_type(what.scalar, [&]<class T>(T*) {
+        launch("combine", combine_kernel<T>, element_grid(what.count), element_threads, 0,
+               stream, what);
+    });
+}
+
 void upsample_nearest(Scalar scalar, const void* x, std::int64_t planes, std::int64_t height,
                       std::int64_t width, std::int64_t factor, void* y, Stream* stream) {
     with_type(scalar, [&]<class T>(T*) {

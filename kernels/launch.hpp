@@ -136,6 +136,22 @@ struct Map {
 };
 void map(const Map& what, Stream* stream);
 
+/// p = limited(sum to_p x), y = sum to_y x + p_to_y p, where limited(v) is within +-limit; p
+/// and y may each be one of the x. At most 8 terms.
+struct Combine {
+    struct Term {
+        const void* x;
+        float to_p, to_y;
+    };
+    Scalar scalar = Scalar::f32;
+    std::int64_t count = 0;
+    int terms = 0;
+    Term term[8] = {};
+    float p_to_y = 0, limit = 0;
+    void *p = nullptr, *y = nullptr;
+};
+void combine(const Combine& what, Stream* stream);
+
 /// y [images, channels, height factor, width factor]: each pixel becomes a square.
 void upsample_nearest(Scalar scalar, const void* x, std::int64_t planes, std::int64_t height,
                       std::int64_t width, std::int64_t factor, void* y, Stream* stream);

@@ -36,6 +36,7 @@ std::int64_t group_norm_scratch(const GroupNorm&) { no_device(); }
 void group_norm(const GroupNorm&, Stream*) { no_device(); }
 void attention(const Attention&, Stream*) { no_device(); }
 void map(const Map&, Stream*) { no_device(); }
+void combine(const Combine&, Stream*) { no_device(); }
 void upsample_nearest(Scalar, const void*, std::int64_t, std::int64_t, std::int64_t,
                       std::int64_t, void*, Stream*) {
     no_device();

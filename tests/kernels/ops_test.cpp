@@ -67,6 +67,38 @@ TEST_CASE("what looks at one number is close to its definition", "[kernels]") {
     }
 }
 
+TEST_CASE("two sums in one pass are close to their definition", "[kernels]") {
+    const auto a = normal_image(1, {777}), b = normal_image(2, {777}),
+               c = normal_image(3, {777});
+    for (const auto scalar : scalars) {
+        const auto x = rounded(a, scalar), y = rounded(b, scalar), z = rounded(c, scalar);
+        Tensor<Cpu<double>> p({777}), sum({777});
+        for (std::int64_t i = 0; i < 777; ++i) {
+            p.data()[i] = std::clamp(0.75 * x.data()[i] - 1.5 * y.data()[i], -1.0, 1.0);
+            sum.data()[i] = -x.data()[i] + 0.125 * z.data()[i] + 2.5 * p.data()[i];
+        }
+        in_every_order([&] {
+            const TestStream stream;
+            // The sums stand where two of the operands stood.
+            const OnDevice first(a, scalar), second(b, scalar), third(c, scalar);
+            kernels::combine({.scalar = scalar,
+                              .count = 777,
+                              .terms = 3,
+                              .term = {{first.data(), 0.75F, -1},
+                                       {second.data(), -1.5F, 0},
+                                       {third.data(), 0, 0.125F}},
+                              .p_to_y = 2.5F,
+                              .limit = 1,
+                              .p = second.data(),
+                              .y = first.data()},
+                             stream);
+            kernels::synchronize(stream);
+            CHECK(closeness(second.back({777}), p).relative <= bound_of(scalar));
+            CHECK(closeness(first.back({777}), sum).relative <= bound_of(scalar));
+        });
+    }
+}
+
 TEST_CASE("the square root is close to its definition", "[kernels]") {
     auto x = normal_image(1, {501});
     for (auto& value : x.values()) value = std::abs(value);

@@ -3,13 +3,16 @@
 #include "latent/cuda/transfer.hpp"
 #include "latent/ops/activation_kind.hpp"
 #include "latent/ops/channels.hpp"
+#include "latent/ops/combine.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
 
-/// ops/activation.hpp, leaky_relu.hpp, arithmetic.hpp and channels.hpp on a GPU.
+/// ops/activation.hpp, leaky_relu.hpp, arithmetic.hpp, combine.hpp and channels.hpp on a GPU.
 
 namespace latent {
 
@@ -90,6 +93,26 @@ template <class S>
                            .a = static_cast<float>(low),
                            .b = static_cast<float>(high)},
                           std::move(x));
+}
+
+template <class S>
+void combine(Tensor<Cuda<S>>& p, Tensor<Cuda<S>>& y,
+             std::span<const CombineTerm<Cuda<S>>> terms, double p_to_y,
+             double limit = std::numeric_limits<double>::infinity()) {
+    detail::check_combine(p, y, terms);
+    kernels::Combine what{.scalar = Cuda<S>::kind,
+                          .count = y.numel(),
+                          .terms = static_cast<int>(terms.size()),
+                          .term = {},
+                          .p_to_y = static_cast<float>(p_to_y),
+                          .limit = static_cast<float>(limit),
+                          .p = detail::memory(p),
+                          .y = detail::memory(y)};
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+        what.term[i] = {detail::memory(*terms[i].x), static_cast<float>(terms[i].to_p),
+                        static_cast<float>(terms[i].to_y)};
+    }
+    if (what.count > 0) kernels::combine(what, detail::stream(y));
 }
 
 template <class S>

@@ -198,6 +198,17 @@ void check_elementwise(Scalar scalar) {
              .y = x},
             stream);
     });
+    check_right("combine, in place", [&](Stream* stream) {
+        combine({.scalar = scalar,
+                 .count = 301,
+                 .terms = 2,
+                 .term = {{x, 1, 0.5F}, {other, -1, 0.25F}},
+                 .p_to_y = 2,
+                 .limit = 1,
+                 .p = other,
+                 .y = x},
+                stream);
+    });
     check_right("convert", [&](Stream* stream) {
         convert(scalar, x, Scalar::f32, floats, 301, stream);
         convert(Scalar::f32, floats, scalar, x, 301, stream);
