@@ -8,4 +8,5 @@
 #include "latent/cuda/device.hpp"      // Cuda<float>, Cuda<Half>, Cuda<BFloat16>; CudaRun
 #include "latent/cuda/elementwise.hpp" // one number at a time
 #include "latent/cuda/ops.hpp"         // the other operations
+#include "latent/cuda/schedulers.hpp"  // what schedulers ask besides
 #include "latent/cuda/transfer.hpp"    // to the GPU and back

@@ -24,6 +24,7 @@
 #include "latent/ops/leaky_relu.hpp"       // relu that lets a little through
 #include "latent/ops/arithmetic.hpp"       // add, multiply, scale, exp, tanh, clamp
 #include "latent/ops/channels.hpp"         // one number for a whole channel
+#include "latent/ops/combine.hpp"          // two weighted sums in one pass
 #include "latent/ops/linear.hpp"           // the matrix product
 #include "latent/ops/group_norm.hpp"       // mean 0 and variance 1, group by group
 #include "latent/ops/upsample_nearest.hpp" // each pixel becomes a square
@@ -51,7 +52,16 @@
 #include "latent/blocks/unet_mid_block_2d.hpp"      // the lowest resolution
 #include "latent/blocks/autoencoder_tiny_block.hpp" // three convolutions and a skip
 
-// 5. Models: whole networks, and large images through them.
+// 5. Schedulers: noise to a sample, step by step.
+#include "latent/schedulers/noise_schedule.hpp"   // how noise is added in training
+#include "latent/schedulers/timestep_spacing.hpp" // which timesteps a run visits
+#include "latent/schedulers/sigmas.hpp"           // noise as a deviation
+#include "latent/schedulers/prediction.hpp"       // what a network's output means
+#include "latent/schedulers/scheduler.hpp"        // what all of them are
+#include "latent/schedulers/convert_config.hpp"   // one's config for another
+#include "latent/schedulers/all.hpp"              // each of them, in a header of its own
+
+// 6. Models: whole networks, and large images through them.
 #include "latent/models/receptive_field.hpp"  // what a network sees of its input
 #include "latent/models/tile_blending.hpp"    // tiles as diffusers joins them
 #include "latent/models/smooth_tiles.hpp"     // tiles of one size, joined without a kink

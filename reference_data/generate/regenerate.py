@@ -24,6 +24,7 @@ import ops
 import parity
 import previews
 import random_autoencoders
+import schedulers
 import tile_blending
 
 import diffusers
@@ -82,6 +83,7 @@ def generate(folder, data):
     yield from autoencoder_kl.parameters(folder)
     yield from random_autoencoders.stored(folder)
     yield from parity.stored(folder)
+    yield from schedulers.stored(folder)
     yield from checkpoints.stored(folder)
 
 
