@@ -3,6 +3,8 @@
 
 #include <latent/io/config.hpp>
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -113,4 +115,30 @@ TEST_CASE("config: from a file") {
     write_text(path, std::string((1U << 20U) + 1, ' '));
     CHECK(contains(message_of([&] { static_cast<void>(load_config<TinyConfig>(path)); }),
                    "at most 1 MiB"));
+}
+
+TEST_CASE("a config's infinity is read as Python writes it", "[config]") {
+    const TemporaryFolder folder;
+    const auto path = folder / "config.json";
+    const auto read_scale = [&](const std::string& text) {
+        write_text(path, text);
+        return load_config<TinyConfig>(path).config;
+    };
+    CHECK(read_scale(R"({"scale": -Infinity, "mean":Infinity})").scale ==
+          -std::numeric_limits<double>::infinity());
+    const auto config = read_scale(
+        R"({"mean": Infinity, "act_fn": "of -Infinity, \" Infinity", "blocks": [7]})");
+    CHECK(config.mean == std::numeric_limits<double>::infinity());
+    CHECK(config.act_fn == "of -Infinity, \" Infinity");
+    CHECK(config.blocks == std::vector<std::int64_t>{7});
+    // As a config is written, which is JSON.
+    const auto json = config_to_json(config);
+    CHECK(json["mean"] == "Infinity");
+    CHECK(read(json.dump()).config.mean == config.mean);
+    for (const auto* text :
+         {R"({"scale": NaN})", R"({"channels": Infinity})", R"({"scale": --Infinity})",
+          R"({"scale": "infinity"})", "Infinity", R"({"scale": Infinity)"}) {
+        CAPTURE(text);
+        CHECK(!message_of([&] { (void)read_scale(text); }).empty());
+    }
 }

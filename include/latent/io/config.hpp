@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -89,6 +91,11 @@ template <class T>
         if (too_large || !std::in_range<T>(json.get<std::int64_t>())) return false;
         field = json.get<T>();
     } else if constexpr (std::floating_point<T>) {
+        if (json == "Infinity" || json == "-Infinity") {
+            const auto infinity = std::numeric_limits<T>::infinity();
+            field = json == "Infinity" ? infinity : -infinity;
+            return true;
+        }
         if (!json.is_number()) return false;
         field = json.get<T>();
     } else {
@@ -101,17 +108,28 @@ template <class T>
     return true;
 }
 
-/// A field as JSON. A float is written with as few digits as tell it from its neighbours.
+/// A number as JSON. A float is written with as few digits as tell it from its neighbours.
+template <std::floating_point T>
+[[nodiscard]] OrderedJson number_to_json(T number) {
+    if constexpr (std::same_as<T, float>) {
+        char digits[32];
+        const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+        double shortest = 0;
+        std::from_chars(digits, end, shortest);
+        return shortest;
+    } else {
+        return number;
+    }
+}
+
+/// A field as JSON, which has no infinity: that is a string.
 template <class T>
 [[nodiscard]] OrderedJson field_to_json(const T& field) {
     if constexpr (is_optional<T>) {
         return field ? field_to_json(*field) : OrderedJson(nullptr);
-    } else if constexpr (std::same_as<T, float>) {
-        char digits[32];
-        const auto end = std::to_chars(digits, digits + sizeof digits, field).ptr;
-        double shortest = 0;
-        std::from_chars(digits, end, shortest);
-        return shortest;
+    } else if constexpr (std::floating_point<T>) {
+        if (std::isinf(field)) return field > 0 ? "Infinity" : "-Infinity";
+        return number_to_json(field);
     } else {
         return field;
     }
@@ -124,6 +142,27 @@ template <class T>
         return "a list of " + std::to_string(json.size());
     }
     return brief(json.dump(), 80);
+}
+
+/// The text with the Infinity and -Infinity that Python writes for numbers, and JSON has not,
+/// in quotes.
+[[nodiscard]] inline std::string quoted_infinities(std::string_view text) {
+    constexpr std::string_view infinity = "Infinity";
+    std::string quoted;
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto sign = std::size_t{text[i] == '-'};
+        if (!in_string && text.substr(i + sign).starts_with(infinity)) {
+            const auto length = sign + infinity.size();
+            quoted.append("\"").append(text.substr(i, length)).append("\"");
+            i += length - 1;
+            continue;
+        }
+        if (text[i] == '"') in_string = !in_string;
+        if (in_string && text[i] == '\\' && i + 1 < text.size()) quoted += text[i++];
+        quoted += text[i];
+    }
+    return quoted;
 }
 
 inline void require_class_name(std::string_view where, const Json& json,
@@ -175,7 +214,7 @@ template <class Config>
     }
     const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()),
                                 file.bytes().size());
-    return parse_json(where, text);
+    return parse_json(where, detail::quoted_infinities(text));
 }
 
 /// read_config of a file.
