@@ -125,6 +125,16 @@ struct Explain {
     void run() const;
 };
 
+/// latent schedule NAME: a scheduler's timesteps and sigmas, and what it does to noise.
+struct ShowSchedule {
+    std::string name, config, out;
+    std::int64_t steps = 20;
+    bool list = false;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
 /// latent record IN -m MODEL -o REF: what goes into and comes out of every module.
 struct Record {
     std::string in, key, model, side, out, dtype = "f64";

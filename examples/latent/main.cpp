@@ -152,6 +152,7 @@ int run(int argc, char* argv[]) {
     command::Demo demo;
     command::Devices devices;
     command::Explain explain;
+    command::ShowSchedule schedule;
     command::Record record;
     command::Parity parity;
     command::Isolate isolate;
@@ -167,6 +168,7 @@ int run(int argc, char* argv[]) {
     demo.add_to(app);
     devices.add_to(app);
     explain.add_to(app);
+    schedule.add_to(app);
     record.add_to(app);
     parity.add_to(app);
     isolate.add_to(app);
