@@ -122,7 +122,7 @@ TEST_CASE("a config's infinity is read as Python writes it", "[config]") {
     const auto path = folder / "config.json";
     const auto read_scale = [&](const std::string& text) {
         write_text(path, text);
-        return load_config<TinyConfig>(path).config;
+        return read_config<TinyConfig>(load_config_json(path, true), "config.json").config;
     };
     CHECK(read_scale(R"({"scale": -Infinity, "mean":Infinity})").scale ==
           -std::numeric_limits<double>::infinity());
@@ -141,4 +141,7 @@ TEST_CASE("a config's infinity is read as Python writes it", "[config]") {
         CAPTURE(text);
         CHECK(!message_of([&] { (void)read_scale(text); }).empty());
     }
+    // A network's config has no use for it.
+    write_text(path, R"({"scale": Infinity})");
+    CHECK(!message_of([&] { (void)load_config<TinyConfig>(path); }).empty());
 }

@@ -222,7 +222,9 @@ void check_refused(std::string_view what, const Call& call) {
 /// The fields that a scheduler has for the sake of the file alone.
 [[nodiscard]] bool without_effect(std::string_view class_name, std::string_view field) {
     const bool distilled = class_name == "LCMScheduler" || class_name == "TCDScheduler";
-    return distilled && field == "timestep_spacing";
+    // IPNDM's betas are another thing, from 0 to 1.
+    return (distilled && field == "timestep_spacing") ||
+           (class_name == "IPNDMScheduler" && field == "trained_betas");
 }
 
 /// Each field of a config set to each of these, the others as they are by default.

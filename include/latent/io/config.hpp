@@ -203,8 +203,10 @@ template <class Config>
     return result;
 }
 
-/// The JSON of a config's file, which has at most 1 MiB.
-[[nodiscard]] inline Json load_config_json(const std::filesystem::path& path) {
+/// The JSON of a config's file, which has at most 1 MiB. With `infinities`, what Python writes
+/// of infinite numbers, which is no JSON, is read, too: schedulers have such a field.
+[[nodiscard]] inline Json load_config_json(const std::filesystem::path& path,
+                                           bool infinities = false) {
     const MappedFile file(path);
     const auto where = display(path);
     constexpr std::size_t most = std::size_t{1} << 20U;
@@ -214,7 +216,8 @@ template <class Config>
     }
     const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()),
                                 file.bytes().size());
-    return parse_json(where, detail::quoted_infinities(text));
+    return infinities ? parse_json(where, detail::quoted_infinities(text))
+                      : parse_json(where, text);
 }
 
 /// read_config of a file.

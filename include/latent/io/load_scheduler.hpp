@@ -70,7 +70,8 @@ void with_scheduler(const Json& json, const std::string& where, std::string_view
 /// The same of a file.
 template <class Device, class F>
 void with_scheduler(const std::filesystem::path& path, std::string_view chosen, F&& f) {
-    with_scheduler<Device>(load_config_json(path), display(path), chosen, std::forward<F>(f));
+    with_scheduler<Device>(load_config_json(path, true), display(path), chosen,
+                           std::forward<F>(f));
 }
 
 } // namespace latent

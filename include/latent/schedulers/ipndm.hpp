@@ -61,7 +61,8 @@ struct IPNDMScheduler {
 
     /// Throws Error for a config that makes no schedule.
     explicit IPNDMScheduler(const IPNDMSchedulerConfig& chosen = {}) : config(chosen) {
-        check_numbers(config);
+        // Its betas are another thing, from 0 to 1.
+        detail::check_field("num_train_timesteps", config.num_train_timesteps);
         if (config.trained_betas && config.trained_betas->size() < 2)
             fail("trained_betas", std::to_string(config.trained_betas->size()), "two at least");
         set_timesteps(config.num_train_timesteps);
