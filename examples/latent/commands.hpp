@@ -129,6 +129,7 @@ struct Explain {
 struct ShowSchedule {
     std::string name, config, out;
     std::int64_t steps = 20;
+    std::optional<double> mu;
     bool list = false;
 
     void add_to(CLI::App& app);

@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <iostream>
 #include <numbers>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -58,9 +59,35 @@ Json default_config(std::string_view name) {
     return json;
 }
 
+/// How far a run's sigmas are shifted.
+struct Shift {
+    std::optional<double> mu; ///< none where the config knows no such thing
+    std::string remark;       ///< where nobody said it
+};
+
+/// --mu, or else what fits the largest image that the config speaks of. Throws Error where
+/// there is no telling, or nothing to be shifted.
+template <class S>
+Shift shift_of(const S& scheduler, std::optional<double> mu) {
+    bool shifts = false;
+    if constexpr (requires { scheduler.config.use_dynamic_shifting; })
+        shifts = scheduler.config.use_dynamic_shifting;
+    if (mu && !shifts)
+        fail("--mu", short_number(*mu, 4), "none, or a --config with use_dynamic_shifting");
+    if (mu || !shifts) return {mu, ""};
+    if constexpr (requires { scheduler.mu_of(1); }) {
+        const auto tokens = scheduler.config.max_image_seq_len;
+        mu = scheduler.mu_of(tokens);
+        return {mu, "Without --mu: " + short_number(*mu, 4) + ", that of " +
+                        std::to_string(tokens) + " tokens, max_image_seq_len.\n"};
+    }
+    fail("--mu", "none", "a number, such as 1.15",
+         "the config's use_dynamic_shifting shifts sigmas by it");
+}
+
 /// So many steps, if the scheduler can. Throws Error otherwise.
 template <class S>
-void set_steps(S& scheduler, std::int64_t steps) {
+void set_steps(S& scheduler, std::int64_t steps, std::optional<double> mu) {
     std::int64_t most = 1'000'000;
     if constexpr (requires { scheduler.config.num_train_timesteps; })
         most = static_cast<std::int64_t>(scheduler.config.num_train_timesteps);
@@ -68,7 +95,10 @@ void set_steps(S& scheduler, std::int64_t steps) {
         fail("--steps", std::to_string(steps),
              "1 to " + std::to_string(most) + ", as many as in training");
     }
-    if constexpr (requires { scheduler.set_timesteps(steps); }) scheduler.set_timesteps(steps);
+    if constexpr (requires { scheduler.set_timesteps(steps, mu); })
+        scheduler.set_timesteps(steps, mu);
+    else if constexpr (requires { scheduler.set_timesteps(steps); })
+        scheduler.set_timesteps(steps);
 }
 
 /// As a network is shown it: of variance 1 where sigmas grow without bounds.
@@ -127,8 +157,8 @@ void walk(S& scheduler, ScheduleRun& run) {
 }
 
 template <class S>
-ScheduleRun run_of(S& scheduler, std::int64_t steps) {
-    set_steps(scheduler, steps);
+ScheduleRun run_of(S& scheduler, std::int64_t steps, std::optional<double> mu) {
+    set_steps(scheduler, steps, mu);
     ScheduleRun run;
     run.name = short_name(S::class_name);
     run.steps = static_cast<std::size_t>(steps);
@@ -187,11 +217,16 @@ void ShowSchedule::add_to(CLI::App& app) {
         "--config", config,
         "A scheduler_config.json; of another scheduler's what NAME knows is taken");
     auto* const count = command->add_option("--steps", steps, "How many (default: 20)");
+    auto* const shift = command->add_option(
+        "--mu", mu,
+        "How far the sigmas are shifted, with use_dynamic_shifting (default: as "
+        "far as for the largest image)");
     auto* const picture = command->add_option("-o,--out", out, "A picture of it: a .svg");
     command->add_flag("--list", list, "List the schedulers, with a line each")
         ->excludes(named)
         ->excludes(file)
         ->excludes(count)
+        ->excludes(shift)
         ->excludes(picture);
     command->footer("Example:\n  latent schedule DPMSolverMultistep --steps 15 -o dpm.svg");
     command->callback([this] {
@@ -205,7 +240,8 @@ void ShowSchedule::run() const {
     if (list) return list_schedulers();
     if (!out.empty()) require_output(out, {".svg"});
     const auto show = [this](auto scheduler, const std::vector<std::string>& unknown) {
-        const auto run = run_of(scheduler, steps);
+        const auto shift = shift_of(scheduler, mu);
+        const auto run = run_of(scheduler, steps, shift.mu);
         if (!unknown.empty()) {
             std::string names;
             for (const auto& field : unknown)
@@ -219,6 +255,7 @@ void ShowSchedule::run() const {
                 out, [&](OutputFile& file) { file.write(std::as_bytes(std::span(svg))); });
         }
         print_run(run);
+        std::cout << shift.remark;
         if (!out.empty() && run.paths.empty())
             std::cout << run.name << " has a step of its own, and no points in the picture.\n";
     };

@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 #include "cli/command.hpp"
+#include "../../examples/latent/schedule_list.hpp"
 
 #include <latent/schedulers/all.hpp>
 
@@ -164,6 +165,29 @@ TEST_CASE("schedule takes a config, and makes another scheduler's of it", "[cli]
                    "EulerDiscrete: 20 steps"));
 }
 
+TEST_CASE("schedule shifts sigmas by mu", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const ScheduleFolder folder;
+    folder.save("flux.json", R"({"_class_name": "FlowMatchEulerDiscreteScheduler",
+                                 "use_dynamic_shifting": true, "max_shift": 1.25})");
+    const auto sigmas = [&](std::vector<std::string> rest) {
+        rest.insert(rest.begin(), {"--config", folder.at("flux.json"), "--steps", "2"});
+        return schedule(std::move(rest)).out;
+    };
+    const auto usual = sigmas({});
+    CHECK(contains(usual, "Without --mu: 1.25, that of 4096 tokens, max_image_seq_len.\n"));
+    const auto same = sigmas({"--mu", "1.25"});
+    CHECK(usual.find(same) == 0);
+    CHECK_FALSE(contains(same, "Without --mu"));
+    CHECK(sigmas({"--mu", "0.5"}) != same);
+
+    folder.refuse({"--config", folder.at("flux.json"), "--mu", "1e9"}, 1, "mu: got 1");
+    folder.refuse({"DDIM", "--mu", "1"}, 1, "a --config with use_dynamic_shifting");
+    folder.save("unipc.json", R"({"_class_name": "UniPCMultistepScheduler",
+                                  "use_flow_sigmas": true, "use_dynamic_shifting": true})");
+    folder.refuse({"--config", folder.at("unipc.json")}, 1, "--mu: got none");
+}
+
 TEST_CASE("schedule draws every scheduler small and well-formed", "[cli]") {
     if (command_path().empty()) return skip(no_command);
     const ScheduleFolder folder;
@@ -185,6 +209,8 @@ TEST_CASE("schedule draws every scheduler small and well-formed", "[cli]") {
         CHECK(contains(svg, ">data</text>") != contains(told, "has a step of its own"));
     });
     CHECK(std::ranges::count(list, '\n') == count);
+    CHECK(std::ssize(latent::command::schedule_notes) ==
+          count - 1); // nothing that is not there
     CHECK_FALSE(contains(list, "See its header"));
     (void)schedule({"DDPM", "--steps", "1000", "-o", folder.at("long.svg")});
     CHECK(read_text(folder / "long.svg").size() < 20'000);

@@ -3,6 +3,7 @@
 #include <latent/schedulers/convert_config.hpp>
 #include <latent/schedulers/ddim.hpp>
 #include <latent/schedulers/dpmsolver_multistep.hpp>
+#include <latent/schedulers/edm_euler.hpp>
 #include <latent/schedulers/euler_discrete.hpp>
 #include <latent/schedulers/heun_discrete.hpp>
 
@@ -27,7 +28,15 @@ TEST_CASE("a config becomes another scheduler's", "[schedulers]") {
     const auto again = converted<DDIMSchedulerConfig>(euler);
     CHECK(again.beta_end == 0.012);
     CHECK(again.clip_sample);
-    // Fields of one name and another type are not taken over.
+    // A number may become an optional one, and back where it is there.
+    EDMEulerSchedulerConfig edm;
+    edm.sigma_max = 20;
+    const auto with_maximum = converted<EulerDiscreteSchedulerConfig>(edm);
+    CHECK(with_maximum.sigma_max == 20);
+    CHECK_FALSE(with_maximum.sigma_min.has_value());
+    CHECK(converted<EDMEulerSchedulerConfig>(with_maximum).sigma_max == 20);
+    CHECK(converted<EDMEulerSchedulerConfig>(EulerDiscreteSchedulerConfig()).sigma_max == 80);
+    // Of fields of one name and another type nothing is taken over.
     DPMSolverMultistepSchedulerConfig dpm;
     dpm.variance_type = "learned_range", dpm.use_karras_sigmas = true;
     CHECK(converted<EulerDiscreteSchedulerConfig>(dpm).use_karras_sigmas);

@@ -11,32 +11,18 @@ template struct latent::DDIMInverseScheduler<Meta>;
 template struct latent::DDIMInverseScheduler<Cpu<double>>;
 static_assert(Scheduler<DDIMInverseScheduler<Meta>, Meta>);
 
-namespace {
-
-template <class Set>
-DDIMInverseSchedulerConfig inverse_config(const Set& set) {
-    DDIMInverseSchedulerConfig config;
-    set(config);
-    return config;
-}
-
-} // namespace
-
 TEST_CASE("DDIMInverse walks as diffusers does", "[schedulers]") {
     using S = DDIMInverseScheduler<Cpu<float>>;
-    const auto report = check_trajectories<S, DDIMInverseSchedulerConfig>(
-        [](S& scheduler, const SchedulerCase&, const Tensor<Cpu<float>>& out, double t,
-           Tensor<Cpu<float>> x,
-           Generator& noise) { return scheduler.step(out, t, std::move(x), noise); });
+    const auto report = check_trajectories<S>();
     CHECK(report.cases >= 13);
 }
 
 // diffusers, tests/schedulers/test_scheduler_ddim_inverse.py
 TEST_CASE("DDIMInverse has diffusers' published sums", "[schedulers]") {
     const auto loop = [](auto set) {
-        DDIMInverseScheduler<Cpu<float>> scheduler(inverse_config(set));
+        DDIMInverseScheduler<Cpu<float>> scheduler(with<DDIMInverseSchedulerConfig>(set));
         scheduler.set_timesteps(10);
-        return full_loop(scheduler, dummy_sample());
+        return full_loop(scheduler);
     };
     // test_full_loop_no_noise, _with_v_prediction, _with_set_alpha_to_one, _with_no_...
     check_sums(loop([](auto&) {}), 671.6816, 0.8746);
@@ -49,7 +35,7 @@ TEST_CASE("DDIMInverse has diffusers' published sums", "[schedulers]") {
 TEST_CASE("DDIM takes back what DDIMInverse does", "[schedulers]") {
     // With one and the same noise all the way, both go along one line.
     DDIMInverseScheduler<Cpu<float>> there(
-        inverse_config([](auto& c) { c.clip_sample = false; }));
+        with<DDIMInverseSchedulerConfig>([](auto& c) { c.clip_sample = false; }));
     DDIMSchedulerConfig config;
     config.clip_sample = false;
     DDIMScheduler<Cpu<float>> back(config);
@@ -67,7 +53,8 @@ TEST_CASE("DDIMInverse says what is wrong", "[schedulers]") {
     CHECK(contains(message_of([&] { scheduler.set_timesteps(0); }), "num_inference_steps"));
     CHECK(contains(message_of([&] { scheduler.set_timesteps(1001); }), "1 to the 1000"));
     const auto refused = [](auto set) {
-        return message_of([&] { DDIMInverseScheduler<Cpu<float>>(inverse_config(set)); });
+        return message_of(
+            [&] { DDIMInverseScheduler<Cpu<float>>(with<DDIMInverseSchedulerConfig>(set)); });
     };
     CHECK(contains(refused([](auto& c) { c.timestep_spacing = "linspace"; }),
                    "leading or trailing"));

@@ -10,23 +10,9 @@ template struct latent::DDPMScheduler<Meta>;
 template struct latent::DDPMScheduler<Cpu<double>>;
 static_assert(Scheduler<DDPMScheduler<Meta>, Meta>);
 
-namespace {
-
-template <class Set>
-DDPMSchedulerConfig ddpm_config(const Set& set) {
-    DDPMSchedulerConfig config;
-    set(config);
-    return config;
-}
-
-} // namespace
-
 TEST_CASE("DDPM walks as diffusers does", "[schedulers]") {
     using S = DDPMScheduler<Cpu<float>>;
-    const auto report = check_trajectories<S, DDPMSchedulerConfig>(
-        [](S& scheduler, const SchedulerCase&, const Tensor<Cpu<float>>& out, double t,
-           Tensor<Cpu<float>> x,
-           Generator& noise) { return scheduler.step(out, t, std::move(x), noise); });
+    const auto report = check_trajectories<S>();
     CHECK(report.cases >= 22);
 }
 
@@ -34,26 +20,26 @@ TEST_CASE("DDPM walks as diffusers does", "[schedulers]") {
 TEST_CASE("DDPM has diffusers' published sums", "[schedulers]") {
     using S = DDPMScheduler<Cpu<float>>;
     S scheduler; // test_full_loop_no_noise, test_full_loop_with_v_prediction
-    check_sums(full_loop(scheduler, dummy_sample()), 258.9606, 0.3372);
-    S v(ddpm_config([](auto& c) { c.prediction_type = "v_prediction"; }));
-    check_sums(full_loop(v, dummy_sample()), 202.0296, 0.2631);
+    check_sums(full_loop(scheduler), 258.9606, 0.3372);
+    S v(with<DDPMSchedulerConfig>([](auto& c) { c.prediction_type = "v_prediction"; }));
+    check_sums(full_loop(v), 202.0296, 0.2631);
     // test_full_loop_with_noise
-    auto x = scheduler.add_noise(dummy_sample(), dummy_noise(), 1);
-    check_sums(full_loop(scheduler, std::move(x), 998), 387.9466, 0.5051);
+    check_sums(full_loop(scheduler, {.begin = 998}), 387.9466, 0.5051);
 }
 
 TEST_CASE("DDPM draws the noise of each variance", "[schedulers]") {
     // diffusers has no numbers for fixed_large_log: it is NaN there.
     const auto walk = [](const char* type) {
         DDPMScheduler<Cpu<float>> scheduler(
-            ddpm_config([&](auto& c) { c.variance_type = type; }));
+            with<DDPMSchedulerConfig>([&](auto& c) { c.variance_type = type; }));
         scheduler.set_timesteps(5);
-        return full_loop(scheduler, dummy_sample());
+        return full_loop(scheduler);
     };
     const auto large = walk("fixed_large"), logarithm = walk("fixed_large_log");
     CHECK(std::ranges::equal(large.values(), logarithm.values()));
 
-    DDPMScheduler<Meta> shapes(ddpm_config([](auto& c) { c.variance_type = "learned"; }));
+    DDPMScheduler<Meta> shapes(
+        with<DDPMSchedulerConfig>([](auto& c) { c.variance_type = "learned"; }));
     Generator generator(0);
     const auto y =
         shapes.step(Tensor<Meta>({2, 6, 4, 4}), 999, Tensor<Meta>({2, 3, 4, 4}), generator);
@@ -70,12 +56,12 @@ TEST_CASE("DDPM says what is wrong", "[schedulers]") {
     CHECK(contains(custom({1000}), "0 to 999"));
     CHECK(contains(custom({}), "timesteps: got none"));
     const auto refused = [](auto set) {
-        return message_of([&] { DDPMScheduler<Cpu<float>>(ddpm_config(set)); });
+        return message_of([&] { DDPMScheduler<Cpu<float>>(with<DDPMSchedulerConfig>(set)); });
     };
     CHECK(contains(refused([](auto& c) { c.variance_type = "other"; }), "or learned_range"));
     CHECK(contains(refused([](auto& c) { c.prediction_type = "noise"; }), "v_prediction"));
     DDPMScheduler<Cpu<float>> learned(
-        ddpm_config([](auto& c) { c.variance_type = "learned"; }));
+        with<DDPMSchedulerConfig>([](auto& c) { c.variance_type = "learned"; }));
     Generator generator(0);
     CHECK(contains(
         message_of([&] { (void)learned.step(dummy_sample(), 999, dummy_sample(), generator); }),

@@ -1,4 +1,4 @@
-#include "schedulers/full_loop.hpp"
+#include "schedulers/dummy.hpp"
 #include "schedulers/trajectories.hpp"
 
 #include <latent/schedulers/dpmsolver_multistep.hpp>
@@ -27,19 +27,18 @@ TEST_CASE("DPMSolverMultistep walks as diffusers does", "[schedulers]") {
     // Up to 5e-6 where steps are short (use_beta_sigmas): a step is the difference of two
     // lambda near 5, and torch's square root, of which they are made, misses the nearest float
     // for one number in seven. All others are below 2e-6.
-    const auto report = check_trajectories<Multistep, MultistepConfig>(
-        [](Multistep& scheduler, const SchedulerCase&, const Tensor<Cpu<float>>& out, double t,
-           Tensor<Cpu<float>> x,
-           Generator& noise) { return scheduler.step(out, t, std::move(x), noise); });
+    const auto report = check_trajectories<Multistep>();
     CHECK(report.cases >= 50);
 }
 
 TEST_CASE("DPMSolverMultistep gives the numbers that diffusers publishes", "[schedulers]") {
     // huggingface/diffusers, tests/schedulers/test_scheduler_dpm_multi.py, named as there:
     // test_full_loop_with_noise; the others publish means, of 768 numbers.
-    CHECK(std::abs(full_loop(published_multistep([](MultistepConfig&) {}), 10, 5) - 318.4111) <
-          1e-2);
-    const auto mean = [](auto change) { return full_loop(published_multistep(change)) / 768; };
+    CHECK(std::abs(sum_of_loop(published_multistep([](MultistepConfig&) {}), {.begin = 5}) -
+                   318.4111) < 1e-2);
+    const auto mean = [](auto change) {
+        return sum_of_loop(published_multistep(change)) / 768;
+    };
     // test_full_loop_no_noise
     CHECK(std::abs(mean([](MultistepConfig&) {}) - 0.3301) < 1e-3);
     // test_full_loop_no_noise_thres
@@ -81,6 +80,20 @@ TEST_CASE("DPMSolverMultistep refuses what makes no solver", "[schedulers]") {
             c.solver_order = 3;
         },
         "solver_order: got 3");
+    refuses([](MultistepConfig& c) { c.lambda_min_clipped = 50; },
+            "lambda_min_clipped: got 50");
+    Multistep dynamic(with<MultistepConfig>([](MultistepConfig& c) {
+        c.use_flow_sigmas = c.use_dynamic_shifting = true;
+        c.prediction_type = "flow_prediction", c.time_shift_type = "linear";
+    }));
+    CHECK(message_of([&] { dynamic.set_timesteps(5, 0.5); }).find("time_shift_type") == 0);
+    Multistep learned(
+        with<MultistepConfig>([](MultistepConfig& c) { c.variance_type = "learned"; }));
+    learned.set_timesteps(3);
+    Generator generator(0);
+    CHECK(message_of([&] {
+              (void)learned.step(dummy_sample(), 999, dummy_sample(), generator);
+          }).find("step: got [4, 3, 8, 8] of a model, expected twice the channels") == 0);
     Multistep scheduler;
     CHECK(message_of([&] { scheduler.set_timesteps(0); }).find("num_inference_steps") == 0);
     CHECK(message_of([&] { scheduler.set_timesteps(1001); }).find("num_inference_steps") == 0);

@@ -26,7 +26,7 @@ Tensor<Cpu<float>> nth_stored(const Tensor<Cpu<float>>& all, std::size_t i,
 // The noise is injected: drawn in order, or, in one case, what torchsde's path gave.
 TEST_CASE("DPMSolverSDE walks as diffusers does", "[schedulers]") {
     const Golden golden("schedulers/DPMSolverSDEScheduler");
-    const auto report = check_trajectories<DPMSolverSDE, DPMSolverSDEConfig>(
+    const auto report = check_trajectories<DPMSolverSDE>(
         [&](DPMSolverSDE& scheduler, const SchedulerCase& c, const Tensor<Cpu<float>>& out,
             double t, Tensor<Cpu<float>> x, Generator& generator) {
             const auto call = StepIndex::find(t, scheduler.timesteps);

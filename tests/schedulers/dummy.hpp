@@ -1,11 +1,12 @@
 /// What the tests of diffusers walk with: a sample, and a network that is one line
 /// (tests/schedulers/test_schedulers.py there). Sums of whole runs are published in its tests.
+/// And what the tests of many schedulers share.
 #pragma once
 
 #include "support/catch.hpp"
 
 #include <latent/ops/arithmetic.hpp>
-#include <latent/tensor/random.hpp>
+#include <latent/schedulers/scheduler.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -40,37 +41,39 @@ namespace latent::test {
     return out;
 }
 
-/// A run from the timestep with this index to the end; `step(out, t, x)` makes a step.
+/// How a loop over dummy_model goes.
+struct Loop {
+    std::size_t begin = 0;  ///< the first step; of a later one the sample has noise added
+    std::uint64_t seed = 0; ///< torch.manual_seed
+    bool scales_the_sample =
+        true; ///< by scale_model_input, as in most tests there; else a copy
+};
+
+/// The sample behind it; `step(out, t, x)` makes a step.
 template <class S, class Step>
-[[nodiscard]] Tensor<Cpu<float>> full_loop(S& scheduler, Tensor<Cpu<float>> x,
-                                           std::size_t begin, const Step& step) {
+[[nodiscard]] Tensor<Cpu<float>> full_loop(S& scheduler, const Loop& loop, const Step& step) {
     const auto timesteps = scheduler.timesteps;
-    for (auto i = begin; i < timesteps.size(); ++i) {
+    auto x = scale(dummy_sample(), scheduler.init_noise_sigma());
+    if constexpr (requires { scheduler.add_noise(x.clone(), x, 0.0); }) {
+        if (loop.begin > 0)
+            x = scheduler.add_noise(std::move(x), dummy_noise(), timesteps[loop.begin]);
+    }
+    for (auto i = loop.begin; i < timesteps.size(); ++i) {
         const auto t = timesteps[i];
-        const auto out = dummy_model(scheduler.scale_model_input(x.clone(), t), t);
+        auto input = scheduler.scale_model_input(x.clone(), t);
+        const auto out = dummy_model(input, t);
+        if (loop.scales_the_sample) x = std::move(input);
         x = step(out, t, std::move(x));
     }
     return x;
 }
-/// One with the scheduler's own defaults and torch.manual_seed(0).
 template <class S>
-[[nodiscard]] Tensor<Cpu<float>> full_loop(S& scheduler, Tensor<Cpu<float>> x,
-                                           std::size_t begin = 0) {
-    Generator generator(0);
-    return full_loop(scheduler, std::move(x), begin,
-                     [&](const Tensor<Cpu<float>>& out, double t, Tensor<Cpu<float>> sample) {
-                         return scheduler.step(out, t, std::move(sample), generator);
+[[nodiscard]] Tensor<Cpu<float>> full_loop(S& scheduler, const Loop& loop = {}) {
+    Generator generator(loop.seed);
+    return full_loop(scheduler, loop,
+                     [&](const Tensor<Cpu<float>>& out, double t, Tensor<Cpu<float>> x) {
+                         return scheduler.step(out, t, std::move(x), generator);
                      });
-}
-
-/// sum |x| and mean |x| are the published ones, as near as diffusers' tests ask.
-inline void check_sums(const Tensor<Cpu<float>>& x, double sum, double mean,
-                       double tolerance = 1e-2) {
-    double got = 0;
-    for (const auto value : x.values()) got += std::abs(double{value});
-    INFO("sum " << got << ", published " << sum);
-    CHECK(std::abs(got - sum) < tolerance);
-    CHECK(std::abs(got / static_cast<double>(x.numel()) - mean) < 1e-3);
 }
 
 /// The sum of |x|.
@@ -79,31 +82,52 @@ inline void check_sums(const Tensor<Cpu<float>>& x, double sum, double mean,
     for (const auto value : x.values()) sum += std::abs(static_cast<double>(value));
     return sum;
 }
-
-/// Whether a loop's sample becomes the scaled input, as in most of diffusers' tests, or stands
-/// apart, as in a pipeline.
-enum class ScaledInput { becomes_the_sample, apart };
-
-/// diffusers' loop over all timesteps.
+/// The same of a loop of ten steps.
 template <class S>
-[[nodiscard]] Tensor<Cpu<float>> dummy_run(S& scheduler, ScaledInput scaled) {
-    auto x = scale(dummy_sample(), scheduler.init_noise_sigma());
+[[nodiscard]] double sum_of_loop(S&& scheduler, const Loop& loop = {}) {
+    scheduler.set_timesteps(10);
+    return absolute_sum(full_loop(scheduler, loop));
+}
+
+/// sum |x| and mean |x| are the published ones, as near as diffusers' tests ask.
+inline void check_sums(const Tensor<Cpu<float>>& x, double sum, double mean,
+                       double tolerance = 1e-2) {
+    const auto got = absolute_sum(x);
+    INFO("sum " << got << ", published " << sum);
+    CHECK(std::abs(got - sum) < tolerance);
+    CHECK(std::abs(got / static_cast<double>(x.numel()) - mean) < 1e-3);
+}
+
+/// A config with some of its fields changed.
+template <class Config>
+[[nodiscard]] Config with(auto change) {
+    Config config;
+    change(config);
+    return config;
+}
+
+/// Steps on a device without data and in double; a step's result is in the sample's memory.
+template <template <class> class S>
+void check_devices() {
+    const Shape shape{2, 3, 4, 5};
     Generator generator(0);
-    const auto timesteps = scheduler.timesteps;
-    for (const auto t : timesteps) {
-        auto input = scheduler.scale_model_input(x.clone(), t);
-        const auto out = dummy_model(input, t);
-        if (scaled == ScaledInput::becomes_the_sample) x = std::move(input);
+    S<Meta> shapes;
+    shapes.set_timesteps(3);
+    Tensor<Meta> nothing(shape);
+    for (const auto t : shapes.timesteps)
+        nothing = shapes.step(Tensor<Meta>(shape), t, std::move(nothing), generator);
+    CHECK(nothing.shape() == shape);
+
+    S<Cpu<double>> scheduler;
+    scheduler.set_timesteps(3);
+    auto x = generator.randn<Cpu<double>>(shape);
+    const auto* const memory = x.data();
+    for (const auto t : scheduler.timesteps) {
+        const auto out = scaled(x, 0.5);
         x = scheduler.step(out, t, std::move(x), generator);
     }
-    return x;
-}
-template <class S>
-[[nodiscard]] Tensor<Cpu<float>>
-dummy_loop(S& scheduler, std::int64_t steps,
-           ScaledInput scaled = ScaledInput::becomes_the_sample) {
-    scheduler.set_timesteps(steps);
-    return dummy_run(scheduler, scaled);
+    CHECK(x.data() == memory);
+    CHECK(std::isfinite(x.data()[0]));
 }
 
 } // namespace latent::test

@@ -11,7 +11,7 @@ using KarrasVe = KarrasVeScheduler<Cpu<float>>;
 // At most 2.1e-6, and diffusers' own distance from the same runs in double is the same: its
 // float32 takes x - (x + sigma out), where ours has the output alone.
 TEST_CASE("KarrasVe walks as diffusers does", "[schedulers]") {
-    const auto report = check_trajectories<KarrasVe, KarrasVeConfig>(
+    const auto report = check_trajectories<KarrasVe>(
         [](KarrasVe& scheduler, const SchedulerCase&, const Tensor<Cpu<float>>& out, double t,
            Tensor<Cpu<float>> x, Generator& noise, Generator& outputs) {
             const auto sigma = scheduler.sigma_at(t), next = scheduler.sigma_at(t - 1);

@@ -12,11 +12,7 @@ static_assert(Scheduler<LCMScheduler<Meta>, Meta>);
 
 TEST_CASE("LCM walks as diffusers does", "[schedulers]") {
     using S = LCMScheduler<Cpu<float>>;
-    const auto report = check_trajectories<S, LCMSchedulerConfig>(
-        [](S& scheduler, const SchedulerCase&, const Tensor<Cpu<float>>& out, double t,
-           Tensor<Cpu<float>> x,
-           Generator& noise) { return scheduler.step(out, t, std::move(x), noise); },
-        begin_distilled<S>);
+    const auto report = check_trajectories<S>(usual_step, begin_distilled<S>);
     CHECK(report.cases >= 16);
 }
 
@@ -24,9 +20,9 @@ TEST_CASE("LCM walks as diffusers does", "[schedulers]") {
 TEST_CASE("LCM has diffusers' published sums", "[schedulers]") {
     LCMScheduler<Cpu<float>> scheduler;
     scheduler.set_timesteps(1); // test_full_loop_onestep
-    check_sums(full_loop(scheduler, dummy_sample()), 18.7097, 0.0244);
+    check_sums(full_loop(scheduler), 18.7097, 0.0244);
     scheduler.set_timesteps(10); // test_full_loop_multistep
-    check_sums(full_loop(scheduler, dummy_sample()), 197.7616, 0.2575);
+    check_sums(full_loop(scheduler), 197.7616, 0.2575);
 }
 
 TEST_CASE("LCM says what is wrong", "[schedulers]") {

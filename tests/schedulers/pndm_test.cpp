@@ -10,32 +10,18 @@ template struct latent::PNDMScheduler<Meta>;
 template struct latent::PNDMScheduler<Cpu<double>>;
 static_assert(Scheduler<PNDMScheduler<Meta>, Meta>);
 
-namespace {
-
-template <class Set>
-PNDMSchedulerConfig pndm_config(const Set& set) {
-    PNDMSchedulerConfig config;
-    set(config);
-    return config;
-}
-
-} // namespace
-
 TEST_CASE("PNDM walks as diffusers does", "[schedulers]") {
     using S = PNDMScheduler<Cpu<float>>;
-    const auto report = check_trajectories<S, PNDMSchedulerConfig>(
-        [](S& scheduler, const SchedulerCase&, const Tensor<Cpu<float>>& out, double t,
-           Tensor<Cpu<float>> x,
-           Generator& noise) { return scheduler.step(out, t, std::move(x), noise); });
+    const auto report = check_trajectories<S>();
     CHECK(report.cases >= 16);
 }
 
 // diffusers, tests/schedulers/test_scheduler_pndm.py
 TEST_CASE("PNDM has diffusers' published sums", "[schedulers]") {
     const auto loop = [](auto set) {
-        PNDMScheduler<Cpu<float>> scheduler(pndm_config(set));
+        PNDMScheduler<Cpu<float>> scheduler(with<PNDMSchedulerConfig>(set));
         scheduler.set_timesteps(10);
-        return full_loop(scheduler, dummy_sample());
+        return full_loop(scheduler);
     };
     // test_full_loop_no_noise, _with_v_prediction, _with_set_alpha_to_one, _with_no_...
     check_sums(loop([](auto&) {}), 198.1318, 0.2580);
@@ -46,7 +32,8 @@ TEST_CASE("PNDM has diffusers' published sums", "[schedulers]") {
 }
 
 TEST_CASE("PNDM begins with four outputs a step", "[schedulers]") {
-    PNDMScheduler<Cpu<float>> scheduler(pndm_config([](auto& c) { c.steps_offset = 1; }));
+    PNDMScheduler<Cpu<float>> scheduler(
+        with<PNDMSchedulerConfig>([](auto& c) { c.steps_offset = 1; }));
     scheduler.set_timesteps(10); // test_steps_offset
     CHECK(scheduler.timesteps == std::vector<double>{901, 851, 851, 801, 801, 751, 751, 701,
                                                      701, 651, 651, 601, 601, 501, 401, 301,
@@ -54,9 +41,9 @@ TEST_CASE("PNDM begins with four outputs a step", "[schedulers]") {
     // A second run starts from nothing.
     PNDMScheduler<Cpu<float>> again;
     again.set_timesteps(5);
-    const auto first = full_loop(again, dummy_sample());
+    const auto first = full_loop(again);
     again.set_timesteps(5);
-    const auto second = full_loop(again, dummy_sample());
+    const auto second = full_loop(again);
     CHECK(std::ranges::equal(first.values(), second.values()));
 }
 
@@ -65,9 +52,12 @@ TEST_CASE("PNDM says what is wrong", "[schedulers]") {
     for (const auto few : {1, 2, 3})
         CHECK(contains(message_of([&] { scheduler.set_timesteps(few); }), "at least 4"));
     CHECK(contains(message_of([&] { scheduler.set_timesteps(1001); }), "1 to the 1000"));
+    scheduler.set_timesteps(5);
+    (void)full_loop(scheduler);
+    CHECK(contains(message_of([&] { (void)full_loop(scheduler); }), "a step beyond the last"));
     CHECK(contains(message_of([] {
-                       PNDMScheduler<Cpu<float>>(
-                           pndm_config([](auto& c) { c.prediction_type = "sample"; }));
+                       PNDMScheduler<Cpu<float>>(with<PNDMSchedulerConfig>(
+                           [](auto& c) { c.prediction_type = "sample"; }));
                    }),
                    "epsilon or v_prediction"));
 }

@@ -17,7 +17,7 @@ TEST_CASE("RePaint walks as diffusers does", "[schedulers]") {
     using S = RePaintScheduler<Cpu<float>>;
     double last = 0;
     Tensor<Cpu<float>> image, mask;
-    const auto report = check_trajectories<S, RePaintSchedulerConfig>(
+    const auto report = check_trajectories<S>(
         [&](S& scheduler, const SchedulerCase&, const Tensor<Cpu<float>>& out, double t,
             Tensor<Cpu<float>> x, Generator& noise) {
             x = t < last ? scheduler.step(out, t, std::move(x), noise,

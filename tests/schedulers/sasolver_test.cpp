@@ -1,4 +1,4 @@
-#include "schedulers/full_loop.hpp"
+#include "schedulers/dummy.hpp"
 #include "schedulers/trajectories.hpp"
 
 #include <latent/schedulers/sasolver.hpp>
@@ -18,17 +18,14 @@ using SaSolverConfig = SASolverSchedulerConfig;
 TEST_CASE("SASolver walks as diffusers does", "[schedulers]") {
     // Up to 3e-6 where the orders are high: integrals of polynomials in lambda, as differences
     // of float32 numbers that are larger than they.
-    const auto report = check_trajectories<SaSolver, SaSolverConfig>(
-        [](SaSolver& scheduler, const SchedulerCase&, const Tensor<Cpu<float>>& out, double t,
-           Tensor<Cpu<float>> x,
-           Generator& noise) { return scheduler.step(out, t, std::move(x), noise); });
+    const auto report = check_trajectories<SaSolver>();
     CHECK(report.cases >= 29);
 }
 
 TEST_CASE("SASolver gives the numbers that diffusers publishes", "[schedulers]") {
     // huggingface/diffusers, tests/schedulers/test_scheduler_sasolver.py, named as there:
     const auto sum = [](auto change) {
-        return full_loop(SaSolver(with<SaSolverConfig>([&](SaSolverConfig& c) {
+        return sum_of_loop(SaSolver(with<SaSolverConfig>([&](SaSolverConfig& c) {
             c.num_train_timesteps = 1100;
             change(c);
         })));
@@ -48,10 +45,25 @@ TEST_CASE("SASolver takes another tau", "[schedulers]") {
     const auto loop = [](double tau, std::uint64_t seed) {
         SaSolver scheduler;
         scheduler.tau_func = [tau](double) { return tau; };
-        return full_loop(std::move(scheduler), 10, 0, seed);
+        return sum_of_loop(scheduler, {.seed = seed});
     };
     CHECK(loop(0, 1) == loop(0, 2));
     CHECK(loop(0.5, 1) != loop(0.5, 2));
+}
+
+TEST_CASE("SASolver adds noise by the training's timestep", "[schedulers]") {
+    // Of spaced sigmas it is another than the run's, which whole timesteps round.
+    SaSolver scheduler(
+        with<SaSolverConfig>([](SaSolverConfig& c) { c.use_karras_sigmas = true; }));
+    scheduler.set_timesteps(7);
+    const auto t = scheduler.timesteps[3];
+    const auto abar = scheduler.alphas_cumprod[static_cast<std::size_t>(t)];
+    const auto x = scheduler.add_noise(dummy_sample(), dummy_noise(), t);
+    const auto clean = dummy_sample(), noise = dummy_noise();
+    for (std::int64_t i = 0; i < x.numel(); i += 100) {
+        CHECK(x.data()[i] == Approx(std::sqrt(abar) * clean.data()[i] +
+                                    std::sqrt(1 - abar) * noise.data()[i]));
+    }
 }
 
 TEST_CASE("SASolver refuses what makes no solver", "[schedulers]") {

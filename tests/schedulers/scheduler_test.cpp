@@ -32,6 +32,9 @@ TEST_CASE("a run stands at an index", "[schedulers]") {
     CHECK(message_of([&] { (void)index.at(5, timesteps); }) ==
           "timestep: got 5.000000, expected one of the scheduler's timesteps");
     CHECK(StepIndex::find(3, timesteps) == 3);
+    // A run from the very beginning has all its steps.
+    StepIndex whole;
+    CHECK(whole.at(9, std::vector<double>{9, 9, 3}) == 0);
 }
 
 TEST_CASE("a history has the newest first, in memory that is used again", "[schedulers]") {

@@ -11,7 +11,7 @@ using SdeVe = ScoreSdeVeScheduler<Cpu<float>>;
 static_assert(Scheduler<ScoreSdeVeScheduler<Meta>, Meta>);
 
 TEST_CASE("ScoreSdeVe walks as diffusers does", "[schedulers]") {
-    const auto report = check_trajectories<SdeVe, SdeVeConfig>(
+    const auto report = check_trajectories<SdeVe>(
         [](SdeVe& scheduler, const SchedulerCase&, const Tensor<Cpu<float>>& out, double t,
            Tensor<Cpu<float>> x, Generator& noise, Generator& outputs) {
             auto score = out.clone();

@@ -11,7 +11,7 @@ using SdeVp = ScoreSdeVpScheduler<Cpu<float>>;
 static_assert(Scheduler<ScoreSdeVpScheduler<Meta>, Meta>);
 
 TEST_CASE("ScoreSdeVp walks as diffusers does", "[schedulers]") {
-    const auto report = check_trajectories<SdeVp, SdeVpConfig>(
+    const auto report = check_trajectories<SdeVp>(
         [](SdeVp& scheduler, const SchedulerCase&, const Tensor<Cpu<float>>& out, double t,
            Tensor<Cpu<float>> x,
            Generator& noise) { return scheduler.step_pred(out, t, std::move(x), noise); });

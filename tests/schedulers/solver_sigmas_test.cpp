@@ -58,7 +58,8 @@ TEST_CASE("the noisiest timesteps are clipped by lambda", "[schedulers]") {
     const auto abars = alphas_cumprod_of(betas_of(NoiseSchedule()));
     CHECK(clipped_timesteps(abars, -std::numeric_limits<double>::infinity()) == 1000);
     CHECK(clipped_timesteps(abars, -3) == 769);
-    CHECK(clipped_timesteps(abars, 100) == 0);
+    CHECK(contains(message_of([&] { (void)clipped_timesteps(abars, 100); }),
+                   "it clips all timesteps"));
 }
 
 TEST_CASE("sigmas of a solver's run", "[schedulers]") {

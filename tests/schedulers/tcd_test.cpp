@@ -12,7 +12,7 @@ static_assert(Scheduler<TCDScheduler<Meta>, Meta>);
 
 TEST_CASE("TCD walks as diffusers does", "[schedulers]") {
     using S = TCDScheduler<Cpu<float>>;
-    const auto report = check_trajectories<S, TCDSchedulerConfig>(
+    const auto report = check_trajectories<S>(
         [](S& scheduler, const SchedulerCase& c, const Tensor<Cpu<float>>& out, double t,
            Tensor<Cpu<float>> x, Generator& noise) {
             return scheduler.step(out, t, std::move(x), noise, {.eta = c.number("eta", 0.3)});
@@ -27,7 +27,7 @@ TEST_CASE("TCD has diffusers' published sums", "[schedulers]") {
     Generator generator(0);
     const auto loop = [&](std::int64_t steps) {
         scheduler.set_timesteps(steps);
-        return full_loop(scheduler, dummy_sample(), 0,
+        return full_loop(scheduler, {},
                          [&](const Tensor<Cpu<float>>& out, double t, Tensor<Cpu<float>> x) {
                              return scheduler.step(out, t, std::move(x), generator, {.eta = 0});
                          });

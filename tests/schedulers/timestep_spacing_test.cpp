@@ -23,12 +23,28 @@ TEST_CASE("timesteps are spaced as diffusers spaces them", "[schedulers]") {
           TimestepList{853, 711, 569, 427, 285, 143, 1});
     CHECK(spaced_timesteps("trailing", 7, 1000, 0) ==
           TimestepList{999, 856, 713, 570, 428, 285, 142});
+    CHECK(spaced_timesteps("trailing", 6, 997, 0) ==
+          TimestepList{996, 830, 664, 498, 331, 165}); // 498.5 and a bit
+    CHECK(spaced_timesteps("trailing", 48, 1000, 0)[15] == 686);
     CHECK(spaced_timesteps("linspace", 1, 1000, 0) == TimestepList{0});
     CHECK(spaced_timesteps("trailing", 3, 10, 0) == TimestepList{9, 6, 2});
     // Not rounded, as numpy.linspace(0, 999, 7) is.
     const auto even = spaced_timesteps("linspace", 7, 1000, 0, false);
     for (std::size_t i = 0; i < 7; ++i)
         CHECK(std::abs(even[i] - 166.5 * static_cast<double>(6 - i)) <= 1e-12);
+}
+
+TEST_CASE("trailing timesteps are numpy's, but for its -1", "[schedulers]") {
+    // numpy: t = (np.round(np.arange(1000, 0, -1000 / n)) - 1)[:n] for n of 1 to 1000;
+    // the sum of t * np.arange(1, n + 1)
+    double sum = 0;
+    for (std::int64_t n = 1; n <= 1000; ++n) {
+        const auto t = spaced_timesteps("trailing", n, 1000, 0);
+        CHECK(std::ssize(t) == n);
+        CHECK(t.back() >= 0);
+        for (std::size_t i = 0; i < t.size(); ++i) sum += t[i] * static_cast<double>(i + 1);
+    }
+    CHECK(sum == 55722100764.0);
 }
 
 TEST_CASE("timesteps of solvers leave out the last", "[schedulers]") {
@@ -64,6 +80,12 @@ TEST_CASE("timesteps that cannot be are refused", "[schedulers]") {
           "timestep_spacing: got 'even', expected linspace, leading or trailing");
     CHECK(message_of([] { (void)spaced_timesteps("leading", 11, 10, 0); }) ==
           "num_inference_steps: got 11, expected 1 to the 10 of num_train_timesteps");
+    CHECK(message_of([] { (void)spaced_timesteps("leading", 10, 1000, 500); }) ==
+          "steps_offset: got 500, expected 99 at most, with 10 steps");
+    CHECK(message_of([] { (void)solver_timesteps("leading", 9, 1000, 1000, 500); }) ==
+          "steps_offset: got 500, expected 99 at most, with 9 steps");
+    CHECK(spaced_timesteps("leading", 10, 1000, 99).front() == 999);
+    CHECK(spaced_timesteps("leading", 1000, 1000, 1).front() == 1000); // as diffusers has it
     const auto refused = [](const TimestepList& timesteps) {
         return message_of([&] { check_timesteps(timesteps, 10); });
     };

@@ -92,12 +92,19 @@ struct TrajectoryReport {
     int cases = 0;
 };
 
+/// A step that takes nothing but what all steps take.
+inline constexpr auto usual_step = [](auto& scheduler, const SchedulerCase&,
+                                      const Tensor<Cpu<float>>& out, double t,
+                                      Tensor<Cpu<float>> x, Generator& noise) {
+    return scheduler.step(out, t, std::move(x), noise);
+};
+
 /// Runs every stored case of S::class_name on `S` = SomeScheduler<Cpu<float>>; `step(scheduler,
 /// case, out, t, x, noise)` makes a step; one that asks the network again takes `outputs`
 /// besides, a Generator whose randn are the next outputs. `start(scheduler, case)` sets the
 /// timesteps. Samples and inputs are within 1e-5 of diffusers' in float32, most near 1e-7;
 /// timesteps within `times_within`, and sigmas within 1e-6.
-template <class S, class Config, class Step, class Start>
+template <class S, class Step, class Start>
 TrajectoryReport check_trajectories(const Step& step, const Start& start,
                                     double times_within = 1e-6) {
     const std::string class_name(S::class_name);
@@ -105,11 +112,11 @@ TrajectoryReport check_trajectories(const Step& step, const Start& start,
     TrajectoryReport report;
     for (const auto& c : scheduler_cases(class_name)) {
         INFO(class_name << " " << c.name);
-        const auto read = read_config<Config>(c.json["config"], c.name);
+        const auto read = read_config<decltype(S::config)>(c.json["config"], c.name);
         REQUIRE(read.unknown.empty());
         S scheduler(read.config);
         start(scheduler, c);
-        // Where the first two timesteps are one: by itself a run begins at the second.
+        // Where the first two timesteps are one, diffusers was told to begin at the first.
         if constexpr (requires { scheduler.set_begin_index(std::size_t{0}); }) {
             if (c.json.contains("begin"))
                 scheduler.set_begin_index(c.json["begin"].get<std::size_t>());
@@ -169,9 +176,9 @@ TrajectoryReport check_trajectories(const Step& step, const Start& start,
                 report.cases, report.worst, report.worst_case.c_str());
     return report;
 }
-template <class S, class Config, class Step>
-TrajectoryReport check_trajectories(const Step& step, double times_within = 1e-6) {
-    return check_trajectories<S, Config>(step, begin<S>, times_within);
+template <class S, class Step = decltype(usual_step)>
+TrajectoryReport check_trajectories(const Step& step = usual_step, double times_within = 1e-6) {
+    return check_trajectories<S>(step, begin<S>, times_within);
 }
 
 } // namespace latent::test

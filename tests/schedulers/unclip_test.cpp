@@ -24,29 +24,28 @@ std::optional<double> unclip_end(const UnCLIP& scheduler, double timestep) {
 } // namespace
 
 TEST_CASE("UnCLIP walks as diffusers does", "[schedulers]") {
-    const auto report = check_trajectories<UnCLIP, UnCLIPSchedulerConfig>(
-        [](UnCLIP& scheduler, const SchedulerCase& c, const Tensor<Cpu<float>>& out, double t,
-           Tensor<Cpu<float>> x, Generator& noise) {
-            UnCLIP::Options options;
-            if (c.json.value("prev_timestep", false))
-                options.prev_timestep = unclip_end(scheduler, t);
-            return scheduler.step(out, t, std::move(x), noise, options);
-        });
+    const auto report = check_trajectories<UnCLIP>([](UnCLIP& scheduler, const SchedulerCase& c,
+                                                      const Tensor<Cpu<float>>& out, double t,
+                                                      Tensor<Cpu<float>> x, Generator& noise) {
+        UnCLIP::Options options;
+        if (c.json.value("prev_timestep", false))
+            options.prev_timestep = unclip_end(scheduler, t);
+        return scheduler.step(out, t, std::move(x), noise, options);
+    });
     CHECK(report.cases >= 9);
 }
 
 // diffusers, tests/schedulers/test_scheduler_unclip.py
 TEST_CASE("UnCLIP has diffusers' published sums", "[schedulers]") {
     UnCLIP scheduler; // test_full_loop
-    check_sums(full_loop(scheduler, dummy_sample()), 252.2682495, 0.3284743);
+    check_sums(full_loop(scheduler), 252.2682495, 0.3284743);
     scheduler.set_timesteps(25); // test_full_loop_skip_timesteps
     Generator generator(0);
-    const auto x =
-        full_loop(scheduler, dummy_sample(), 0,
-                  [&](const Tensor<Cpu<float>>& out, double t, Tensor<Cpu<float>> sample) {
-                      return scheduler.step(out, t, std::move(sample), generator,
-                                            {.prev_timestep = unclip_end(scheduler, t)});
-                  });
+    const auto x = full_loop(
+        scheduler, {}, [&](const Tensor<Cpu<float>>& out, double t, Tensor<Cpu<float>> sample) {
+            return scheduler.step(out, t, std::move(sample), generator,
+                                  {.prev_timestep = unclip_end(scheduler, t)});
+        });
     check_sums(x, 258.2044983, 0.3362038);
 }
 

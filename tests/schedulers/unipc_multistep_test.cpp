@@ -1,4 +1,4 @@
-#include "schedulers/full_loop.hpp"
+#include "schedulers/dummy.hpp"
 #include "schedulers/trajectories.hpp"
 
 #include <latent/schedulers/unipc_multistep.hpp>
@@ -18,21 +18,18 @@ using UniPcConfig = UniPCMultistepSchedulerConfig;
 TEST_CASE("UniPCMultistep walks as diffusers does", "[schedulers]") {
     // Up to 6e-6 where steps are short (use_beta_sigmas) or where noise is found from x_0
     // (noise_sample): differences of nearly equal outputs weigh much. Most are below 1e-6.
-    const auto report = check_trajectories<UniPc, UniPcConfig>(
-        [](UniPc& scheduler, const SchedulerCase&, const Tensor<Cpu<float>>& out, double t,
-           Tensor<Cpu<float>> x,
-           Generator& noise) { return scheduler.step(out, t, std::move(x), noise); });
+    const auto report = check_trajectories<UniPc>();
     CHECK(report.cases >= 40);
 }
 
 TEST_CASE("UniPCMultistep gives the numbers that diffusers publishes", "[schedulers]") {
     // huggingface/diffusers, tests/schedulers/test_scheduler_unipc.py, named as there:
     const auto sum = [](auto change, std::size_t first = 0) {
-        return full_loop(UniPc(with<UniPcConfig>([&](UniPcConfig& c) {
-                             c.final_sigmas_type = "sigma_min";
-                             change(c);
-                         })),
-                         10, first);
+        return sum_of_loop(UniPc(with<UniPcConfig>([&](UniPcConfig& c) {
+                               c.final_sigmas_type = "sigma_min";
+                               change(c);
+                           })),
+                           {.begin = first});
     };
     const auto v = [](UniPcConfig& c) { c.prediction_type = "v_prediction"; };
     // test_full_loop_with_noise; the others publish means, of 768 numbers.
@@ -50,7 +47,7 @@ TEST_CASE("UniPCMultistep gives the numbers that diffusers publishes", "[schedul
 TEST_CASE("UniPCMultistep steps to zero with either B(h)", "[schedulers]") {
     // Of the first order B(h) has no weight: diffusers' bh1 multiplies an infinite one by 0.
     const auto end = [](const char* type) {
-        return full_loop(UniPc(with<UniPcConfig>(
+        return sum_of_loop(UniPc(with<UniPcConfig>(
             [&](UniPcConfig& c) { c.solver_type = type, c.solver_order = 1; })));
     };
     CHECK(std::abs(end("bh1") / end("bh2") - 1) < 0.1);

@@ -34,7 +34,7 @@ inline constexpr std::array<NumberRange, 41> number_ranges{{
     {"num_train_timesteps", 1, 1e6},
     {"beta_start", 0, 1, false, false},
     {"beta_end", 0, 1, false, false},
-    {"trained_betas", 0, 1, false, false},
+    {"trained_betas", 0, 1, false},
     {"clip_sample_range", 0, 1e6, false},
     {"dynamic_thresholding_ratio", 0, 1},
     {"sample_max_value", 0, 1e6, false},

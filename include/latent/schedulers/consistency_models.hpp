@@ -1,13 +1,10 @@
 #pragma once
 
-#include "latent/schedulers/prediction.hpp"
-#include "latent/schedulers/scheduler.hpp"
-#include "latent/schedulers/sigmas.hpp"
+#include "latent/schedulers/sigma_run.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <concepts>
-#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -57,12 +54,11 @@ void fields(Config& config, F&& f) {
 /// Source: Song et al. 2023, arXiv:2303.01469, algorithm 1 and appendix C; parity: diffusers
 /// CMStochasticIterativeScheduler.
 template <class Device>
-struct CMStochasticIterativeScheduler {
+struct CMStochasticIterativeScheduler : SigmaRun {
     static constexpr std::string_view class_name = "CMStochasticIterativeScheduler";
     static constexpr int order = 1;
 
     CMStochasticIterativeSchedulerConfig config;
-    std::vector<double> timesteps, sigmas; ///< one sigma more than timesteps
 
     /// Throws Error for a config that makes no schedule.
     explicit CMStochasticIterativeScheduler(
@@ -87,15 +83,12 @@ struct CMStochasticIterativeScheduler {
         check_timesteps(chosen, config.num_train_timesteps);
         begin(chosen);
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
 
     [[nodiscard]] double init_noise_sigma() const { return config.sigma_max; }
     /// x / sqrt(sigma^2 + sigma_data^2): of variance 1, as networks are trained.
     [[nodiscard]] Tensor<Device> scale_model_input(Tensor<Device> x, double timestep) {
-        const auto sigma = sigmas[index_.at(timestep, timesteps)];
-        const auto variance = sigma * sigma + config.sigma_data * config.sigma_data;
-        detail::weigh<Device>(x, {{&x, 0, 1 / std::sqrt(variance)}});
-        return x;
+        return scaled_input(std::move(x), sigmas[index_.at(timestep, timesteps)],
+                            config.sigma_data);
     }
 
     /// The sample at the next sigma, in the memory of `x`.
@@ -123,13 +116,6 @@ struct CMStochasticIterativeScheduler {
         return original_.tensor();
     }
 
-    /// x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return detail::noised(std::move(x), 1, noise,
-                              sigmas[StepIndex::find(timestep, timesteps)]);
-    }
-
 private:
     /// At these of the training's steps, from which sigmas are counted the other way round.
     void begin(const std::vector<double>& steps) {
@@ -150,7 +136,6 @@ private:
         return config.clip_denoised ? 1 : std::numeric_limits<double>::infinity();
     }
 
-    StepIndex index_;
     OriginalBuffer<Device> original_;
     NoiseBuffer<Device> noise_;
 };

@@ -1,8 +1,7 @@
 #pragma once
 
-#include "latent/schedulers/solver_outputs.hpp"
+#include "latent/schedulers/solver_run.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <concepts>
@@ -14,7 +13,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace latent {
 
@@ -92,26 +90,20 @@ void fields(Config& config, F&& f) {
 /// Source: Zhang and Chen 2022, arXiv:2204.13902, equations 14 and 15 (rho-AB, in ln rho);
 /// parity: diffusers DEISMultistepScheduler.
 template <class Device>
-struct DEISMultistepScheduler {
+struct DEISMultistepScheduler : SolverRun<DEISMultistepSchedulerConfig> {
     static constexpr std::string_view class_name = "DEISMultistepScheduler";
     static constexpr int order = 1;
 
-    DEISMultistepSchedulerConfig config;
-    std::vector<float> alphas_cumprod;
-    std::vector<double> timesteps, sigmas; ///< one sigma more than timesteps
-
     /// Throws Error for a config that makes no schedule or no solver.
     explicit DEISMultistepScheduler(const DEISMultistepSchedulerConfig& chosen = {})
-        : config(chosen),
-          alphas_cumprod(alphas_cumprod_of(betas_of(chosen))),
-          outputs_(
-              static_cast<std::size_t>(std::clamp<std::int64_t>(chosen.solver_order, 1, 3))) {
+        : SolverRun(chosen, alphas_cumprod_of(betas_of(chosen))) {
         check_name("algorithm_type", config.algorithm_type,
                    {"deis", "dpmsolver", "dpmsolver++"});
         check_name("solver_type", config.solver_type,
                    {"logrho", "midpoint", "heun", "bh1", "bh2"});
         config.algorithm_type = "deis", config.solver_type = "logrho";
         check_solver(config, config.solver_order, 3);
+        outputs_ = SolverOutputs<Device>(config.solver_order);
         set_timesteps(config.num_train_timesteps);
     }
 
@@ -124,47 +116,24 @@ struct DEISMultistepScheduler {
             solver_timesteps(config.timestep_spacing, steps, config.num_train_timesteps,
                              config.num_train_timesteps, config.steps_offset),
             steps);
-        const auto stays = config.spaced() || config.use_flow_sigmas;
-        made.finish(stays ? made.sigmas.back() : sigmas_of(alphas_cumprod).front());
-        timesteps = std::move(made.timesteps), sigmas = std::move(made.sigmas);
-        index_.reset(), outputs_.clear();
+        const auto last = lowest_of(made);
+        begin(std::move(made), last);
+        outputs_.clear();
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
-
-    [[nodiscard]] double init_noise_sigma() const { return 1; }
-    [[nodiscard]] Tensor<Device> scale_model_input(Tensor<Device> x, double) { return x; }
 
     /// The sample at the next sigma, in the memory of `x`; nothing is drawn.
     [[nodiscard]] Tensor<Device> step(const Tensor<Device>& out, double timestep,
                                       Tensor<Device> x, Generator&) {
         const auto i = index_.at(timestep, timesteps);
-        const auto used = order_at(i);
-        std::array<SolverPoint, 4> points;
-        for (std::size_t k = 0; k <= used; ++k)
-            points[k] = solver_point(sigmas[i + 1 - k], config.use_flow_sigmas);
+        const auto used = order_at(i, outputs_.size());
+        const auto points = points_from(i + 1, used + 1);
         outputs_.step(x, x, out, conversion_of(config, points[1], true),
                       deis_weights(used, points));
         index_.advance();
         return x;
     }
 
-    /// alpha x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return solver_noised(std::move(x), noise, sigmas[StepIndex::find(timestep, timesteps)],
-                             config.use_flow_sigmas);
-    }
-
 private:
-    /// As many outputs as there are, and less at the end of a short run.
-    [[nodiscard]] std::size_t order_at(std::size_t i) const {
-        const auto known =
-            std::min(static_cast<std::size_t>(config.solver_order), outputs_.size() + 1);
-        const auto lowers = config.lower_order_final && timesteps.size() < 15;
-        return lowers ? std::min(known, timesteps.size() - i) : known;
-    }
-
-    StepIndex index_;
     SolverOutputs<Device> outputs_;
 };
 

@@ -2,9 +2,6 @@
 
 #include "latent/schedulers/dpm_solver.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -57,6 +54,48 @@ void fields(Config& config, F&& f) {
     f("time_shift_type", config.time_shift_type);
 }
 
+/// The steps of a multistep solver, with the outputs that they remember.
+template <class Device>
+class DpmMultistep {
+public:
+    DpmMultistep() = default;
+    /// Throws Error for a config of no such solver. Other solvers' names become this one's.
+    template <class Config>
+    explicit DpmMultistep(Config& config) {
+        adopt_dpm_names(config.algorithm_type, config.solver_type);
+        algorithm_ = dpm_algorithm(config.algorithm_type);
+        check_solver(config, config.solver_order, 3);
+        outputs_ = SolverOutputs<Device>(config.solver_order);
+    }
+
+    /// x goes from points[1] to points[0]. The output `out` at points[1] is converted, and
+    /// with those at points[2], ... integrated: `order` of them. `noise` is drawn if it is not
+    /// given and the equation is stochastic.
+    template <class Config>
+    void step(Tensor<Device>& x, const Tensor<Device>& out, const Config& config,
+              std::span<const SolverPoint> points, std::size_t order, Generator& generator,
+              const Tensor<Device>* noise) {
+        if (!algorithm_.sde)
+            noise = nullptr;
+        else if (!noise)
+            noise = &noise_.draw(generator, x.shape());
+        const PredictedVariance<Device> predicted(out, x, config.variance_type.has_value());
+        const auto how = conversion_of(config, points[1], algorithm_.for_noise);
+        const auto weights =
+            multistep_weights(algorithm_, static_cast<int>(order), config.solver_type, points);
+        outputs_.step(x, x, predicted.prediction(out), how, weights, nullptr, noise);
+    }
+
+    /// How many outputs are remembered.
+    [[nodiscard]] std::size_t known() const { return outputs_.size(); }
+    void clear() { outputs_.clear(); }
+
+private:
+    DpmAlgorithm algorithm_;
+    SolverOutputs<Device> outputs_;
+    NoiseBuffer<Device> noise_;
+};
+
 /// DPM-Solver and DPM-Solver++, multistep: an exponential integrator that takes the slope from
 /// the model's outputs of the steps before. Order 2 of dpmsolver++, with h = l_t - l_s:
 ///
@@ -74,25 +113,17 @@ void fields(Config& config, F&& f) {
 /// Source: Lu et al. 2022, arXiv:2211.01095, algorithm 2, and arXiv:2206.00927;
 /// parity: diffusers DPMSolverMultistepScheduler.
 template <class Device>
-struct DPMSolverMultistepScheduler {
+struct DPMSolverMultistepScheduler : SolverRun<DPMSolverMultistepSchedulerConfig> {
     static constexpr std::string_view class_name = "DPMSolverMultistepScheduler";
     static constexpr int order = 1;
 
-    DPMSolverMultistepSchedulerConfig config;
-    std::vector<float> alphas_cumprod;
-    std::vector<double> timesteps, sigmas; ///< one sigma more than timesteps
-
     /// Throws Error for a config that makes no schedule or no solver.
     explicit DPMSolverMultistepScheduler(const DPMSolverMultistepSchedulerConfig& chosen = {})
-        : config(chosen),
-          alphas_cumprod(sigma_alphas_cumprod(chosen)),
-          outputs_(
-              static_cast<std::size_t>(std::clamp<std::int64_t>(chosen.solver_order, 1, 3))) {
-        adopt_dpm_names(config.algorithm_type, config.solver_type);
-        algorithm_ = dpm_algorithm(config.algorithm_type);
-        check_dpm_end(algorithm_, config.final_sigmas_type);
-        check_solver(config, config.solver_order, 3);
-        if (algorithm_.for_noise && algorithm_.sde && config.solver_order == 3)
+        : SolverRun(chosen, sigma_alphas_cumprod(chosen)) {
+        solver_ = DpmMultistep<Device>(config);
+        const auto algorithm = dpm_algorithm(config.algorithm_type);
+        check_dpm_end(algorithm, config.final_sigmas_type);
+        if (algorithm.for_noise && algorithm.sde && config.solver_order == 3)
             fail("solver_order", "3 with sde-dpmsolver", "1 or 2", "sde-dpmsolver++ has three");
         set_timesteps(config.num_train_timesteps);
     }
@@ -112,10 +143,6 @@ struct DPMSolverMultistepScheduler {
         check_timesteps(chosen, config.num_train_timesteps);
         begin(chosen, static_cast<std::int64_t>(chosen.size()));
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
-
-    [[nodiscard]] double init_noise_sigma() const { return 1; }
-    [[nodiscard]] Tensor<Device> scale_model_input(Tensor<Device> x, double) { return x; }
 
     struct Options {
         const Tensor<Device>* variance_noise = nullptr; ///< in place of a generator's
@@ -125,55 +152,26 @@ struct DPMSolverMultistepScheduler {
     [[nodiscard]] Tensor<Device> step(const Tensor<Device>& out, double timestep,
                                       Tensor<Device> x, Generator& generator,
                                       const Options& options = {}) {
-        // 1. Where the step goes, and where the outputs before it stand.
         const auto i = index_.at(timestep, timesteps);
-        const auto used = order_at(i);
-        std::array<SolverPoint, 4> points;
-        for (std::size_t k = 0; k <= used; ++k)
-            points[k] = solver_point(sigmas[i + 1 - k], config.use_flow_sigmas);
-        // 2. Noise, where the equation is stochastic.
-        const Tensor<Device>* noise = options.variance_noise;
-        if (algorithm_.sde && !noise) noise = &noise_.draw(generator, x.shape());
-        // 3. The output, converted, and the integral.
-        std::vector<Tensor<Device>> parts;
-        const auto& mean = mean_of_output(out, config.variance_type.has_value(), parts);
-        outputs_.step(
-            x, x, mean, conversion_of(config, points[1], algorithm_.for_noise),
-            multistep_weights(algorithm_, static_cast<int>(used), config.solver_type, points),
-            nullptr, algorithm_.sde ? noise : nullptr);
+        // At sigma 0 lambda is infinite: differences of outputs have no weight there.
+        const auto ends_with_first =
+            config.euler_at_final || config.final_sigmas_type == "zero";
+        const auto used = order_at(i, solver_.known(), ends_with_first);
+        solver_.step(x, out, config, points_from(i + 1, used + 1), used, generator,
+                     options.variance_noise);
         index_.advance();
         return x;
     }
 
-    /// alpha x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return solver_noised(std::move(x), noise, sigmas[StepIndex::find(timestep, timesteps)],
-                             config.use_flow_sigmas);
-    }
-
 private:
     void begin(std::vector<double> chosen, std::int64_t n) {
-        auto steps = solver_steps(config, alphas_cumprod, std::move(chosen), n);
-        steps.finish(config.final_sigmas_type == "sigma_min" ? sigmas_of(alphas_cumprod).front()
-                                                             : 0);
-        timesteps = std::move(steps.timesteps), sigmas = std::move(steps.sigmas);
-        index_.reset(), outputs_.clear();
-    }
-    /// As many outputs as there are, and less at the end, where that is asked for or a must.
-    [[nodiscard]] std::size_t order_at(std::size_t i) const {
-        const auto left = timesteps.size() - i;
-        const auto lowers = config.lower_order_final && timesteps.size() < 15;
-        const auto once = config.euler_at_final || lowers || config.final_sigmas_type == "zero";
-        const auto most = left == 1 && once ? 1U : left == 2 && lowers ? 2U : 3U;
-        return std::min({static_cast<std::size_t>(config.solver_order), outputs_.size() + 1,
-                         static_cast<std::size_t>(most)});
+        const auto to_zero = config.final_sigmas_type == "zero";
+        SolverRun::begin(solver_steps(config, alphas_cumprod, std::move(chosen), n),
+                         to_zero ? 0 : sigmas_of(alphas_cumprod).front());
+        solver_.clear();
     }
 
-    DpmAlgorithm algorithm_;
-    StepIndex index_;
-    SolverOutputs<Device> outputs_;
-    NoiseBuffer<Device> noise_;
+    DpmMultistep<Device> solver_;
 };
 
 } // namespace latent

@@ -1,16 +1,13 @@
 #pragma once
 
-#include "latent/schedulers/dpm_solver.hpp"
+#include "latent/schedulers/dpmsolver_multistep.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -59,25 +56,17 @@ void fields(Config& config, F&& f) {
 /// Source: Lu et al. 2022, arXiv:2211.01095, algorithm 2; parity: diffusers
 /// DPMSolverMultistepInverseScheduler.
 template <class Device>
-struct DPMSolverMultistepInverseScheduler {
+struct DPMSolverMultistepInverseScheduler
+    : SolverRun<DPMSolverMultistepInverseSchedulerConfig> {
     static constexpr std::string_view class_name = "DPMSolverMultistepInverseScheduler";
     static constexpr int order = 1;
-
-    DPMSolverMultistepInverseSchedulerConfig config;
-    std::vector<float> alphas_cumprod;
-    std::vector<double> timesteps, sigmas; ///< one sigma more than timesteps
 
     /// Throws Error for a config that makes no schedule or no solver.
     explicit DPMSolverMultistepInverseScheduler(
         const DPMSolverMultistepInverseSchedulerConfig& chosen = {})
-        : config(chosen),
-          alphas_cumprod(alphas_cumprod_of(betas_of(chosen))),
-          outputs_(
-              static_cast<std::size_t>(std::clamp<std::int64_t>(chosen.solver_order, 1, 3))) {
-        adopt_dpm_names(config.algorithm_type, config.solver_type);
-        algorithm_ = dpm_algorithm(config.algorithm_type);
-        check_solver(config, config.solver_order, 3);
-        if (algorithm_.sde && !config.use_flow_sigmas) {
+        : SolverRun(chosen, alphas_cumprod_of(betas_of(chosen))) {
+        solver_ = DpmMultistep<Device>(config);
+        if (dpm_algorithm(config.algorithm_type).sde && !config.use_flow_sigmas) {
             fail("algorithm_type", "'" + config.algorithm_type + "'",
                  "dpmsolver or dpmsolver++",
                  "towards noise the variance of what is drawn would be negative");
@@ -91,17 +80,14 @@ struct DPMSolverMultistepInverseScheduler {
         const auto last = clipped_timesteps(alphas_cumprod, config.lambda_min_clipped);
         auto made = solver_steps(config, alphas_cumprod, ascending(steps, last), steps, true);
         const auto stays = config.spaced() || config.use_flow_sigmas;
-        made.finish(stays ? made.sigmas.back()
-                          : sigmas_of(alphas_cumprod)[static_cast<std::size_t>(last) - 1]);
-        timesteps.clear(), sigmas = std::move(made.sigmas);
-        for (const auto t : made.timesteps)
+        const auto end = stays ? made.sigmas.back()
+                               : sigmas_of(alphas_cumprod)[static_cast<std::size_t>(last) - 1];
+        begin(std::move(made), end);
+        const auto all = std::exchange(timesteps, {});
+        for (const auto t : all)
             if (std::ranges::find(timesteps, t) == timesteps.end()) timesteps.push_back(t);
-        index_.reset(), outputs_.clear();
+        solver_.clear();
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
-
-    [[nodiscard]] double init_noise_sigma() const { return 1; }
-    [[nodiscard]] Tensor<Device> scale_model_input(Tensor<Device> x, double) { return x; }
 
     struct Options {
         const Tensor<Device>* variance_noise = nullptr; ///< in place of a generator's
@@ -111,31 +97,12 @@ struct DPMSolverMultistepInverseScheduler {
     [[nodiscard]] Tensor<Device> step(const Tensor<Device>& out, double timestep,
                                       Tensor<Device> x, Generator& generator,
                                       const Options& options = {}) {
-        // 1. Where the step goes, and where the outputs before it stand.
         const auto i = index_.at(timestep, timesteps);
-        const auto used = order_at(i);
-        std::array<SolverPoint, 4> points;
-        for (std::size_t k = 0; k <= used; ++k)
-            points[k] = solver_point(sigmas[i + 1 - k], config.use_flow_sigmas);
-        // 2. Noise, where the equation is stochastic.
-        const Tensor<Device>* noise = options.variance_noise;
-        if (algorithm_.sde && !noise) noise = &noise_.draw(generator, x.shape());
-        // 3. The output, converted, and the integral.
-        std::vector<Tensor<Device>> parts;
-        const auto& mean = mean_of_output(out, config.variance_type.has_value(), parts);
-        outputs_.step(
-            x, x, mean, conversion_of(config, points[1], algorithm_.for_noise),
-            multistep_weights(algorithm_, static_cast<int>(used), config.solver_type, points),
-            nullptr, algorithm_.sde ? noise : nullptr);
+        const auto used = order_at(i, solver_.known(), config.euler_at_final);
+        solver_.step(x, out, config, points_from(i + 1, used + 1), used, generator,
+                     options.variance_noise);
         index_.advance();
         return x;
-    }
-
-    /// alpha x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return solver_noised(std::move(x), noise, sigmas[StepIndex::find(timestep, timesteps)],
-                             config.use_flow_sigmas);
     }
 
 private:
@@ -151,20 +118,7 @@ private:
                                 : 0);
         return t;
     }
-    /// As many outputs as there are, and less at the end, where that is asked for or a must.
-    [[nodiscard]] std::size_t order_at(std::size_t i) const {
-        const auto left = timesteps.size() - i;
-        const auto lowers = config.lower_order_final && timesteps.size() < 15;
-        const auto once = config.euler_at_final || lowers;
-        const auto most = left == 1 && once ? 1U : left == 2 && lowers ? 2U : 3U;
-        return std::min({static_cast<std::size_t>(config.solver_order), outputs_.size() + 1,
-                         static_cast<std::size_t>(most)});
-    }
-
-    DpmAlgorithm algorithm_;
-    StepIndex index_;
-    SolverOutputs<Device> outputs_;
-    NoiseBuffer<Device> noise_;
+    DpmMultistep<Device> solver_;
 };
 
 } // namespace latent

@@ -2,10 +2,9 @@
 
 #include "latent/schedulers/ancestral.hpp"
 #include "latent/schedulers/brownian_tree.hpp"
-#include "latent/schedulers/sigmas.hpp"
+#include "latent/schedulers/sigma_run.hpp"
 #include "latent/schedulers/two_stages.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -57,13 +56,12 @@ void fields(Config& config, F&& f) {
 /// of euler_ancestral_discrete.hpp; parity: diffusers DPMSolverSDEScheduler, but for the path's
 /// numbers.
 template <class Device>
-struct DPMSolverSDEScheduler {
+struct DPMSolverSDEScheduler : SigmaRun {
     static constexpr std::string_view class_name = "DPMSolverSDEScheduler";
     static constexpr int order = 2;
 
     DPMSolverSDESchedulerConfig config;
     std::vector<float> alphas_cumprod;
-    std::vector<double> timesteps, sigmas; ///< a call each, and one sigma more
 
     /// Throws Error for a config that makes no schedule.
     explicit DPMSolverSDEScheduler(const DPMSolverSDESchedulerConfig& chosen = {})
@@ -94,7 +92,6 @@ struct DPMSolverSDEScheduler {
         tree_.reset();
         index_.reset();
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
 
     [[nodiscard]] double init_noise_sigma() const {
         return sigma_of_start(config.timestep_spacing, sigmas);
@@ -118,7 +115,7 @@ struct DPMSolverSDEScheduler {
                                       Tensor<Device> x, Generator& generator,
                                       const Options& options = {}) {
         const auto i = index_.at(timestep, timesteps);
-        const auto first = stages_.first();
+        const auto first = stages_.first(i);
         const auto from = first ? sigmas[i] : sigmas[i - 1];
         const auto end = first ? sigmas[i + 1] : sigmas[i];
         const auto middle = geometric_mean(end, from);
@@ -148,13 +145,6 @@ struct DPMSolverSDEScheduler {
         return stages_.original();
     }
 
-    /// x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return detail::noised(std::move(x), 1, noise,
-                              sigmas[StepIndex::find(timestep, timesteps)]);
-    }
-
 private:
     [[nodiscard]] const Tensor<Device>& path(Generator& generator, double from, double to,
                                              const Shape& shape) {
@@ -167,7 +157,6 @@ private:
         return tree_->draw(from, to, shape);
     }
 
-    StepIndex index_;
     TwoStages<Device> stages_;
     std::optional<BrownianTree<Device>> tree_;
 };

@@ -3,14 +3,11 @@
 #include "latent/schedulers/dpm_solver.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -65,26 +62,20 @@ void fields(Config& config, F&& f) {
 /// Source: Lu et al. 2022, arXiv:2211.01095, algorithm 1, and arXiv:2206.00927, algorithms 1
 /// and 2; parity: diffusers DPMSolverSinglestepScheduler.
 template <class Device>
-struct DPMSolverSinglestepScheduler {
+struct DPMSolverSinglestepScheduler : SolverRun<DPMSolverSinglestepSchedulerConfig> {
     static constexpr std::string_view class_name = "DPMSolverSinglestepScheduler";
     static constexpr int order = 1;
 
-    DPMSolverSinglestepSchedulerConfig config;
-    std::vector<float> alphas_cumprod;
-    std::vector<double> timesteps, sigmas; ///< one sigma more than timesteps
-
     /// Throws Error for a config that makes no schedule or no solver.
     explicit DPMSolverSinglestepScheduler(const DPMSolverSinglestepSchedulerConfig& chosen = {})
-        : config(chosen),
-          alphas_cumprod(alphas_cumprod_of(betas_of(chosen))),
-          outputs_(
-              static_cast<std::size_t>(std::clamp<std::int64_t>(chosen.solver_order, 1, 3))) {
+        : SolverRun(chosen, alphas_cumprod_of(betas_of(chosen))) {
         adopt_dpm_names(config.algorithm_type, config.solver_type);
         check_name("algorithm_type", config.algorithm_type,
                    {"dpmsolver", "dpmsolver++", "sde-dpmsolver++"});
         algorithm_ = dpm_algorithm(config.algorithm_type);
         check_dpm_end(algorithm_, config.final_sigmas_type);
         check_solver(config, config.solver_order, 3);
+        outputs_ = SolverOutputs<Device>(config.solver_order);
         set_timesteps(config.num_train_timesteps);
     }
 
@@ -101,10 +92,6 @@ struct DPMSolverSinglestepScheduler {
         check_timesteps(chosen, config.num_train_timesteps);
         begin(chosen, static_cast<std::int64_t>(chosen.size()));
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
-
-    [[nodiscard]] double init_noise_sigma() const { return 1; }
-    [[nodiscard]] Tensor<Device> scale_model_input(Tensor<Device> x, double) { return x; }
 
     /// The sample at the next sigma, in the memory of `x`.
     [[nodiscard]] Tensor<Device> step(const Tensor<Device>& out, double timestep,
@@ -112,9 +99,7 @@ struct DPMSolverSinglestepScheduler {
         // 1. Where the block begins, and where the outputs since then stand.
         const auto i = index_.at(timestep, timesteps);
         const auto used = order_at(i);
-        std::array<SolverPoint, 4> points;
-        for (std::size_t k = 0; k <= used; ++k)
-            points[k] = solver_point(sigmas[i + 1 - k], config.use_flow_sigmas);
+        const auto points = points_from(i + 1, used + 1);
         if (used == 1 && config.solver_order > 1) {
             if (start_.shape() != x.shape()) start_ = Tensor<Device>(x.shape());
             detail::weigh<Device>(start_, {{&x, 0, 1}});
@@ -126,28 +111,20 @@ struct DPMSolverSinglestepScheduler {
         auto weights =
             singlestep_weights(algorithm_, static_cast<int>(used), config.solver_type, points);
         if (used == 1) std::swap(weights.sample, weights.start);
-        std::vector<Tensor<Device>> parts;
-        const auto& mean = mean_of_output(out, config.variance_type.has_value(), parts);
-        outputs_.step(x, x, mean, conversion_of(config, points[1], algorithm_.for_noise),
-                      weights, &start_, noise);
+        const PredictedVariance<Device> predicted(out, x, config.variance_type.has_value());
+        outputs_.step(x, x, predicted.prediction(out),
+                      conversion_of(config, points[1], algorithm_.for_noise), weights, &start_,
+                      noise);
         index_.advance();
         return x;
     }
 
-    /// alpha x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return solver_noised(std::move(x), noise, sigmas[StepIndex::find(timestep, timesteps)],
-                             config.use_flow_sigmas);
-    }
-
 private:
     void begin(std::vector<double> chosen, std::int64_t n) {
-        auto steps = solver_steps(config, alphas_cumprod, std::move(chosen), n);
-        steps.finish(config.final_sigmas_type == "sigma_min" ? sigmas_of(alphas_cumprod).front()
-                                                             : 0);
-        timesteps = std::move(steps.timesteps), sigmas = std::move(steps.sigmas);
-        index_.reset(), outputs_.clear();
+        const auto to_zero = config.final_sigmas_type == "zero";
+        SolverRun::begin(solver_steps(config, alphas_cumprod, std::move(chosen), n),
+                         to_zero ? 0 : sigmas_of(alphas_cumprod).front());
+        outputs_.clear();
     }
     /// 1, 2 ... solver_order, over and over; 1 at the end, where an incomplete block, sigma = 0
     /// or the config want it; and no more than there are outputs, in a run that starts in the
@@ -161,7 +138,6 @@ private:
     }
 
     DpmAlgorithm algorithm_;
-    StepIndex index_;
     SolverOutputs<Device> outputs_;
     Tensor<Device> start_; // the sample in front of a block
     NoiseBuffer<Device> noise_;

@@ -1,8 +1,6 @@
 #pragma once
 
-#include "latent/schedulers/prediction.hpp"
-#include "latent/schedulers/scheduler.hpp"
-#include "latent/schedulers/sigmas.hpp"
+#include "latent/schedulers/sigma_run.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <numbers>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -72,12 +69,11 @@ void fields(Config& config, F&& f) {
 /// Source: Karras et al. 2022, arXiv:2206.00364, algorithm 2 without its second-order step;
 /// parity: diffusers EDMEulerScheduler.
 template <class Device>
-struct EDMEulerScheduler {
+struct EDMEulerScheduler : SigmaRun {
     static constexpr std::string_view class_name = "EDMEulerScheduler";
     static constexpr int order = 1;
 
     EDMEulerSchedulerConfig config;
-    std::vector<double> timesteps, sigmas; ///< one sigma more than timesteps
 
     /// Throws Error for a config that makes no schedule.
     explicit EDMEulerScheduler(const EDMEulerSchedulerConfig& chosen = {}) : config(chosen) {
@@ -105,17 +101,14 @@ struct EDMEulerScheduler {
         }
         begin(places);
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
 
     [[nodiscard]] double init_noise_sigma() const {
         return std::sqrt(config.sigma_max * config.sigma_max + 1);
     }
     /// c_in x: of variance 1, as networks are trained.
     [[nodiscard]] Tensor<Device> scale_model_input(Tensor<Device> x, double timestep) {
-        const auto sigma = sigmas[index_.at(timestep, timesteps)];
-        const auto variance = sigma * sigma + config.sigma_data * config.sigma_data;
-        detail::weigh<Device>(x, {{&x, 0, 1 / std::sqrt(variance)}});
-        return x;
+        return scaled_input(std::move(x), sigmas[index_.at(timestep, timesteps)],
+                            config.sigma_data);
     }
 
     struct Options {
@@ -131,16 +124,7 @@ struct EDMEulerScheduler {
         const auto i = index_.at(timestep, timesteps);
         const auto sigma = sigmas[i];
         // 1. More noise, if any is put back.
-        const auto share = options.s_churn / static_cast<double>(sigmas.size() - 1);
-        const auto gamma = options.s_tmin <= sigma && sigma <= options.s_tmax
-                               ? std::min(share, std::numbers::sqrt2 - 1)
-                               : 0;
-        const auto raised = sigma * (gamma + 1);
-        if (gamma > 0) {
-            const auto deviation = std::sqrt(raised * raised - sigma * sigma);
-            x = detail::noised(std::move(x), 1, noise_.draw(generator, out.shape()),
-                               options.s_noise * deviation);
-        }
+        const auto raised = churn(x, sigma, timesteps.size(), options, noise_, generator);
         // 2. Along the line from x through D: x + (sigma_{i+1} - sigma') (x - D) / sigma'.
         const auto slope = (sigmas[i + 1] - raised) / raised;
         const auto* given = options.pred_original_sample;
@@ -156,13 +140,6 @@ struct EDMEulerScheduler {
     /// The x_0 of the last step.
     [[nodiscard]] const Tensor<Device>& pred_original_sample() const {
         return original_.tensor();
-    }
-
-    /// x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return detail::noised(std::move(x), 1, noise,
-                              sigmas[StepIndex::find(timestep, timesteps)]);
     }
 
 private:
@@ -187,7 +164,6 @@ private:
         index_.reset();
     }
 
-    StepIndex index_;
     OriginalBuffer<Device> original_;
     NoiseBuffer<Device> noise_;
 };

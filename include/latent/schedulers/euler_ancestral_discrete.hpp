@@ -1,17 +1,13 @@
 #pragma once
 
 #include "latent/schedulers/ancestral.hpp"
-#include "latent/schedulers/prediction.hpp"
-#include "latent/schedulers/scheduler.hpp"
-#include "latent/schedulers/sigmas.hpp"
+#include "latent/schedulers/sigma_run.hpp"
 
 #include <concepts>
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 namespace latent {
@@ -51,13 +47,12 @@ void fields(Config& config, F&& f) {
 /// step as Karras et al. 2022, arXiv:2206.00364, (7) and (8); parity: diffusers
 /// EulerAncestralDiscreteScheduler.
 template <class Device>
-struct EulerAncestralDiscreteScheduler {
+struct EulerAncestralDiscreteScheduler : SigmaRun {
     static constexpr std::string_view class_name = "EulerAncestralDiscreteScheduler";
     static constexpr int order = 1;
 
     EulerAncestralDiscreteSchedulerConfig config;
     std::vector<float> alphas_cumprod;
-    std::vector<double> timesteps, sigmas; ///< one sigma more than timesteps
 
     /// Throws Error for a config that makes no schedule.
     explicit EulerAncestralDiscreteScheduler(
@@ -77,14 +72,9 @@ struct EulerAncestralDiscreteScheduler {
         round_to_float32(sigmas);
         index_.reset();
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
 
     [[nodiscard]] double init_noise_sigma() const {
         return sigma_of_start(config.timestep_spacing, sigmas);
-    }
-    /// x / sqrt(sigma^2 + 1): of variance 1, as networks are trained.
-    [[nodiscard]] Tensor<Device> scale_model_input(Tensor<Device> x, double timestep) {
-        return scaled_input(std::move(x), sigmas[index_.at(timestep, timesteps)]);
     }
 
     /// The sample at the next sigma, in the memory of `x`.
@@ -107,15 +97,7 @@ struct EulerAncestralDiscreteScheduler {
         return original_.tensor();
     }
 
-    /// x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return detail::noised(std::move(x), 1, noise,
-                              sigmas[StepIndex::find(timestep, timesteps)]);
-    }
-
 private:
-    StepIndex index_;
     OriginalBuffer<Device> original_;
     NoiseBuffer<Device> noise_;
 };

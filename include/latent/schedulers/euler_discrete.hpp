@@ -1,21 +1,16 @@
 #pragma once
 
-#include "latent/schedulers/prediction.hpp"
-#include "latent/schedulers/scheduler.hpp"
-#include "latent/schedulers/sigmas.hpp"
+#include "latent/schedulers/sigma_run.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <numbers>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 namespace latent {
@@ -65,13 +60,12 @@ void fields(Config& config, F&& f) {
 /// Source: Karras et al. 2022, arXiv:2206.00364, algorithm 2 without its second-order step;
 /// parity: diffusers EulerDiscreteScheduler.
 template <class Device>
-struct EulerDiscreteScheduler {
+struct EulerDiscreteScheduler : SigmaRun {
     static constexpr std::string_view class_name = "EulerDiscreteScheduler";
     static constexpr int order = 1;
 
     EulerDiscreteSchedulerConfig config;
     std::vector<float> alphas_cumprod;
-    std::vector<double> timesteps, sigmas; ///< one sigma more than timesteps
 
     /// Throws Error for a config that makes no schedule.
     explicit EulerDiscreteScheduler(const EulerDiscreteSchedulerConfig& chosen = {})
@@ -91,8 +85,10 @@ struct EulerDiscreteScheduler {
                                      config.steps_offset, false);
         interpolate(training);
         if (config.spaced()) {
-            sigmas = config.sigmas(config.sigma_min.value_or(sigmas.back()),
-                                   config.sigma_max.value_or(sigmas.front()), steps);
+            const auto lowest = config.sigma_min.value_or(sigmas.back());
+            const auto highest = config.sigma_max.value_or(sigmas.front());
+            check_sigma_ends(config, lowest, highest);
+            sigmas = config.sigmas(lowest, highest, steps);
             for (std::size_t i = 0; i < sigmas.size(); ++i)
                 timesteps[i] = timestep_of_sigma(sigmas[i], training);
         }
@@ -119,14 +115,9 @@ struct EulerDiscreteScheduler {
             timesteps.push_back(timestep_of_sigma(detail::to_float32(sigma), training));
         finish(last);
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
 
     [[nodiscard]] double init_noise_sigma() const {
         return sigma_of_start(config.timestep_spacing, sigmas);
-    }
-    /// x / sqrt(sigma^2 + 1): of variance 1, as networks are trained.
-    [[nodiscard]] Tensor<Device> scale_model_input(Tensor<Device> x, double timestep) {
-        return scaled_input(std::move(x), sigmas[index_.at(timestep, timesteps)]);
     }
 
     struct Options {
@@ -141,16 +132,7 @@ struct EulerDiscreteScheduler {
         const auto i = index_.at(timestep, timesteps);
         const auto sigma = sigmas[i];
         // 5-6. More noise, if any is put back.
-        const auto share = options.s_churn / static_cast<double>(sigmas.size() - 1);
-        const auto gamma = options.s_tmin <= sigma && sigma <= options.s_tmax
-                               ? std::min(share, std::numbers::sqrt2 - 1)
-                               : 0;
-        const auto raised = sigma * (gamma + 1);
-        if (gamma > 0) {
-            const auto deviation = std::sqrt(raised * raised - sigma * sigma);
-            x = detail::noised(std::move(x), 1, noise_.draw(generator, out.shape()),
-                               options.s_noise * deviation);
-        }
+        const auto raised = churn(x, sigma, timesteps.size(), options, noise_, generator);
         // 7-8. Along the line from x through D: x + (sigma_{i+1} - sigma') (x - D) / sigma'.
         const auto slope = (sigmas[i + 1] - raised) / raised;
         const auto original = denoised_of(config.prediction_type,
@@ -163,13 +145,6 @@ struct EulerDiscreteScheduler {
     /// The x_0 of the last step.
     [[nodiscard]] const Tensor<Device>& pred_original_sample() const {
         return original_.tensor();
-    }
-
-    /// x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return detail::noised(std::move(x), 1, noise,
-                              sigmas[StepIndex::find(timestep, timesteps)]);
     }
 
 private:
@@ -204,7 +179,6 @@ private:
         index_.reset();
     }
 
-    StepIndex index_;
     OriginalBuffer<Device> original_;
     NoiseBuffer<Device> noise_;
 };

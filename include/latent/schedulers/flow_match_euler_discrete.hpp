@@ -78,9 +78,10 @@ struct FlowMatchEulerDiscreteScheduler {
         check_numbers(config);
         config.check();
         check_name("time_shift_type", config.time_shift_type, {"exponential", "linear"});
-        if (config.num_train_timesteps < 1)
-            fail("num_train_timesteps", std::to_string(config.num_train_timesteps),
-                 "1 or more");
+        if (config.base_image_seq_len >= config.max_image_seq_len) {
+            fail("base_image_seq_len", std::to_string(config.base_image_seq_len),
+                 "less than max_image_seq_len, " + std::to_string(config.max_image_seq_len));
+        }
         lowest_ = detail::to_float32(1 / train());
         if (!config.use_dynamic_shifting)
             lowest_ = detail::to_float32(shifted_sigma(shift, lowest_));
@@ -159,6 +160,9 @@ private:
                std::vector<double> given_timesteps) {
         if (config.use_dynamic_shifting && !mu)
             fail("mu", "none", "a number", "use_dynamic_shifting takes it: mu_of()");
+        if (config.use_dynamic_shifting) check_mu(config.time_shift_type, *mu);
+        if (config.spaced() && even.back() <= 0)
+            fail("sigmas", "0", "more than 0", "0 follows, and cannot be spread to");
         // 1. Shifted, and stretched to the last one.
         for (auto& sigma : even) {
             sigma = config.use_dynamic_shifting

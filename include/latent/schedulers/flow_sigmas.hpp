@@ -32,6 +32,15 @@ namespace latent {
     return shift / (shift + (1 / sigma - 1));
 }
 
+/// Throws Error for a mu that is no shift: e^mu, or mu itself, is to be above 0 and finite.
+inline void check_mu(std::string_view type, double mu) {
+    const auto shift = type == "linear" ? mu : std::exp(mu);
+    if (shift > 0 && std::isfinite(shift)) return;
+    fail("mu", std::to_string(mu),
+         type == "linear" ? "a number above 0" : "a number whose exponential is finite",
+         "it is near 1 for images of usual sizes");
+}
+
 /// Stretched away from 1, so that the last one is `terminal`.
 inline void stretch_to_terminal(std::vector<double>& sigmas, double terminal) {
     if (sigmas.back() == 1) fail("shift_terminal", "sigma = 1 alone", "two steps at least");

@@ -1,10 +1,9 @@
 #pragma once
 
-#include "latent/schedulers/sigmas.hpp"
+#include "latent/schedulers/sigma_run.hpp"
 #include "latent/schedulers/two_stages.hpp"
 
 #include <concepts>
-#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -55,13 +54,12 @@ void fields(Config& config, F&& f) {
 /// Source: Karras et al. 2022, arXiv:2206.00364, algorithm 1; parity: diffusers
 /// HeunDiscreteScheduler.
 template <class Device>
-struct HeunDiscreteScheduler {
+struct HeunDiscreteScheduler : SigmaRun {
     static constexpr std::string_view class_name = "HeunDiscreteScheduler";
     static constexpr int order = 2;
 
     HeunDiscreteSchedulerConfig config;
     std::vector<float> alphas_cumprod;
-    std::vector<double> timesteps, sigmas; ///< a call each, and one sigma more
 
     /// Throws Error for a config that makes no schedule.
     explicit HeunDiscreteScheduler(const HeunDiscreteSchedulerConfig& chosen = {})
@@ -82,14 +80,9 @@ struct HeunDiscreteScheduler {
         check_timesteps(chosen, config.num_train_timesteps);
         begin(chosen);
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
 
     [[nodiscard]] double init_noise_sigma() const {
         return sigma_of_start(config.timestep_spacing, sigmas);
-    }
-    /// x / sqrt(sigma^2 + 1): of variance 1, as networks are trained.
-    [[nodiscard]] Tensor<Device> scale_model_input(Tensor<Device> x, double timestep) {
-        return scaled_input(std::move(x), sigmas[index_.at(timestep, timesteps)]);
     }
 
     /// What is asked about next: x' or x_{i+1}, in the memory of `x`. Nothing is drawn.
@@ -97,7 +90,7 @@ struct HeunDiscreteScheduler {
                                       Tensor<Device> x) {
         const auto i = index_.at(timestep, timesteps);
         const auto original = denoised_of(config.prediction_type, sigmas[i]);
-        if (stages_.first()) {
+        if (stages_.first(i)) {
             // 4-5. To the next sigma; half of the way is remembered for (8).
             const auto slope = (sigmas[i + 1] - sigmas[i]) / sigmas[i];
             if (sigmas[i + 1] == 0)
@@ -122,13 +115,6 @@ struct HeunDiscreteScheduler {
         return stages_.original();
     }
 
-    /// x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return detail::noised(std::move(x), 1, noise,
-                              sigmas[StepIndex::find(timestep, timesteps)]);
-    }
-
 private:
     void begin(std::vector<double> chosen) {
         round_to_float32(chosen);
@@ -148,7 +134,6 @@ private:
                                   : std::numeric_limits<double>::infinity();
     }
 
-    StepIndex index_;
     TwoStages<Device> stages_;
 };
 

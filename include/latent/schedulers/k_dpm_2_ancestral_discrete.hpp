@@ -1,11 +1,10 @@
 #pragma once
 
 #include "latent/schedulers/ancestral.hpp"
-#include "latent/schedulers/sigmas.hpp"
+#include "latent/schedulers/sigma_run.hpp"
 #include "latent/schedulers/two_stages.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -53,15 +52,13 @@ void fields(Config& config, F&& f) {
 /// Source: Lu et al. 2022, arXiv:2206.00927, algorithm 1, in the sigmas of Karras et al. 2022,
 /// arXiv:2206.00364, algorithm 2; parity: diffusers KDPM2AncestralDiscreteScheduler.
 template <class Device>
-struct KDPM2AncestralDiscreteScheduler {
+struct KDPM2AncestralDiscreteScheduler : SigmaRun {
     static constexpr std::string_view class_name = "KDPM2AncestralDiscreteScheduler";
     static constexpr int order = 2;
 
     KDPM2AncestralDiscreteSchedulerConfig config;
     std::vector<float> alphas_cumprod;
-    std::vector<double> timesteps;               ///< one of each call
-    std::vector<double> sigmas, sigmas_interpol; ///< and three more; the second: of midpoints
-    std::vector<double> sigmas_down, sigmas_up;
+    std::vector<double> sigmas_interpol, sigmas_down, sigmas_up; ///< as many as sigmas
 
     /// Throws Error for a config that makes no schedule.
     explicit KDPM2AncestralDiscreteScheduler(
@@ -108,7 +105,6 @@ struct KDPM2AncestralDiscreteScheduler {
         stages_.reset();
         index_.reset();
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
 
     [[nodiscard]] double init_noise_sigma() const {
         return sigma_of_start(config.timestep_spacing, sigmas);
@@ -123,7 +119,7 @@ struct KDPM2AncestralDiscreteScheduler {
     [[nodiscard]] Tensor<Device> step(const Tensor<Device>& out, double timestep,
                                       Tensor<Device> x, Generator& generator) {
         const auto i = index_.at(timestep, timesteps);
-        if (stages_.first()) {
+        if (stages_.first(i)) {
             // To the middle.
             const auto original = denoised_of(config.prediction_type, sigmas[i]);
             const auto slope = (sigmas_interpol[i] - sigmas[i]) / sigmas[i];
@@ -144,15 +140,7 @@ struct KDPM2AncestralDiscreteScheduler {
         return stages_.original();
     }
 
-    /// x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return detail::noised(std::move(x), 1, noise,
-                              sigmas[StepIndex::find(timestep, timesteps)]);
-    }
-
 private:
-    StepIndex index_;
     TwoStages<Device> stages_;
     NoiseBuffer<Device> noise_;
 };

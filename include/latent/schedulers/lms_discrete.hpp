@@ -1,12 +1,9 @@
 #pragma once
 
-#include "latent/schedulers/prediction.hpp"
-#include "latent/schedulers/scheduler.hpp"
-#include "latent/schedulers/sigmas.hpp"
+#include "latent/schedulers/sigma_run.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -77,14 +74,13 @@ void fields(Config& config, F&& f) {
 /// steps of uneven size and in the sigmas of Karras et al. 2022, arXiv:2206.00364; parity:
 /// diffusers LMSDiscreteScheduler.
 template <class Device>
-struct LMSDiscreteScheduler {
+struct LMSDiscreteScheduler : SigmaRun {
     static constexpr std::string_view class_name = "LMSDiscreteScheduler";
     static constexpr int order = 1;
     static constexpr std::size_t most_slopes = 4;
 
     LMSDiscreteSchedulerConfig config;
     std::vector<float> alphas_cumprod;
-    std::vector<double> timesteps, sigmas; ///< one sigma more than timesteps
 
     /// Throws Error for a config that makes no schedule.
     explicit LMSDiscreteScheduler(const LMSDiscreteSchedulerConfig& chosen = {})
@@ -106,14 +102,9 @@ struct LMSDiscreteScheduler {
         slopes_.clear();
         index_.reset();
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
 
     [[nodiscard]] double init_noise_sigma() const {
         return sigma_of_start(config.timestep_spacing, sigmas);
-    }
-    /// x / sqrt(sigma^2 + 1): of variance 1, as networks are trained.
-    [[nodiscard]] Tensor<Device> scale_model_input(Tensor<Device> x, double timestep) {
-        return scaled_input(std::move(x), sigmas[index_.at(timestep, timesteps)]);
     }
 
     struct Options {
@@ -155,15 +146,7 @@ struct LMSDiscreteScheduler {
     /// The x_0 of the last step.
     [[nodiscard]] const Tensor<Device>& pred_original_sample() const { return original_; }
 
-    /// x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return detail::noised(std::move(x), 1, noise,
-                              sigmas[StepIndex::find(timestep, timesteps)]);
-    }
-
 private:
-    StepIndex index_;
     History<Device> slopes_{most_slopes};
     Tensor<Device> original_;
 };

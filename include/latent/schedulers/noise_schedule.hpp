@@ -154,9 +154,13 @@ template <class Config>
 }
 
 /// Betas shifted and scaled so that nothing of the image is left at the last timestep.
+/// Throws Error for a single beta. Torch's square roots may miss the nearest float32 by one bit,
+/// and ours do not: rescaled abar differ by up to 3e-5 of themselves, by platform there.
 /// Source: Lin et al. 2023, arXiv:2305.08891, algorithm 1.
 [[nodiscard]] inline std::vector<float>
 rescale_zero_terminal_snr(const std::vector<float>& betas) {
+    if (betas.size() < 2)
+        fail("rescale_betas_zero_snr", "true for one timestep", "two at least");
     auto roots = alphas_cumprod_of(betas); // sqrt(abar)
     for (auto& root : roots) root = std::sqrt(root);
     const auto first = roots.front(), last = roots.back();

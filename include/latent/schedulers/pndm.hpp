@@ -96,6 +96,7 @@ struct PNDMScheduler {
     /// is none of the training's.
     [[nodiscard]] Tensor<Device> step(const Tensor<Device>& out, double timestep,
                                       Tensor<Device> x, Generator&) {
+        if (done_ >= timesteps.size()) fail_beyond_last(timesteps.size());
         if (done_ < runge_kutta_)
             runge_kutta(out, timestep, x);
         else

@@ -3,12 +3,10 @@
 #include "latent/ops/combine.hpp"
 #include "latent/tensor/random.hpp"
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,7 +50,8 @@ inline void check_name(std::string_view field, std::string_view got,
     fail_name(field, got, list);
 }
 
-/// Every scheduler of this library.
+/// A scheduler that asks a network once a step: all but KarrasVe. Nearly all have add_noise(x,
+/// noise, timestep), too, and those that count in sigmas, or schedules of such, `sigmas`.
 template <class S, class Device>
 concept Scheduler = requires(S s, const S& c, Tensor<Device> x, const Tensor<Device>& y,
                              Generator& generator) {
@@ -65,18 +64,21 @@ concept Scheduler = requires(S s, const S& c, Tensor<Device> x, const Tensor<Dev
     s.set_begin_index(std::size_t{0});
 };
 
+[[noreturn]] inline void fail_beyond_last(std::size_t steps) {
+    fail("step", "a step beyond the last one", std::to_string(steps) + " of them",
+         "set_timesteps begins another run");
+}
+
 /// Where a run stands: the index of its next step. It is found by the first timestep that
-/// step() is given, or set by whoever starts in the middle.
+/// step() is given, or set by whoever starts in the middle. With the first of all timesteps a
+/// run begins at the beginning, even where the second one is the same; diffusers' then begins at
+/// the second, and ends a step beyond the last.
 class StepIndex {
 public:
     /// The index for this timestep, from the first call on counted up by advance().
     [[nodiscard]] std::size_t at(double timestep, std::span<const double> timesteps) {
-        if (!index_) index_ = begin_ ? *begin_ : find(timestep, timesteps);
-        if (*index_ >= timesteps.size()) {
-            fail("step", "a step beyond the last one",
-                 std::to_string(timesteps.size()) + " of them",
-                 "set_timesteps begins another run");
-        }
+        if (!index_) index_ = begin_ ? *begin_ : begin_of(timestep, timesteps);
+        if (*index_ >= timesteps.size()) fail_beyond_last(timesteps.size());
         return *index_;
     }
     void advance() { ++*index_; }
@@ -98,6 +100,12 @@ public:
     }
 
 private:
+    [[nodiscard]] static std::size_t begin_of(double timestep,
+                                              std::span<const double> timesteps) {
+        const auto first = !timesteps.empty() && timestep == timesteps.front();
+        return first ? 0 : find(timestep, timesteps);
+    }
+
     std::optional<std::size_t> index_, begin_;
 };
 
@@ -166,10 +174,12 @@ template <class Device>
 
 } // namespace detail
 
-/// x / sqrt(sigma^2 + 1), in x's memory.
+/// x / sqrt(sigma^2 + sigma_data^2), in x's memory.
 template <class Device>
-[[nodiscard]] Tensor<Device> scaled_input(Tensor<Device> x, double sigma) {
-    detail::weigh<Device>(x, {{&x, 0, 1 / std::sqrt(sigma * sigma + 1)}});
+[[nodiscard]] Tensor<Device> scaled_input(Tensor<Device> x, double sigma,
+                                          double sigma_data = 1) {
+    const auto variance = sigma * sigma + sigma_data * sigma_data;
+    detail::weigh<Device>(x, {{&x, 0, 1 / std::sqrt(variance)}});
     return x;
 }
 

@@ -16,11 +16,16 @@
 
 namespace latent {
 
-/// The sigmas of training, by timestep, each float32.
+/// The sigmas of training, by timestep, each float32. Throws Error where one is infinite.
 [[nodiscard]] inline std::vector<double> sigmas_of(const std::vector<float>& alphas_cumprod) {
     std::vector<double> sigmas;
-    for (const auto abar : alphas_cumprod)
+    for (const auto abar : alphas_cumprod) {
+        if (abar == 0) {
+            fail("trained_betas", "1: nothing is left of the image", "less than 1",
+                 "a sigma is finite; rescale_betas_zero_snr comes as near as can be");
+        }
         sigmas.push_back(static_cast<double>(std::sqrt((1 - abar) / abar)));
+    }
     return sigmas;
 }
 
@@ -201,6 +206,16 @@ template <class Config>
     const auto most = *std::ranges::max_element(sigmas);
     if (timestep_spacing != "leading") return most;
     return std::sqrt(most * most + 1);
+}
+
+/// Throws Error where the ends of spaced sigmas, which a config may say, are in no order.
+template <class Config>
+void check_sigma_ends(const Config& config, double lowest, double highest) {
+    if (lowest < highest || !config.spaced()) return;
+    if (!config.sigma_min && !config.sigma_max) return; // a run of one step
+    fail("sigma_min, sigma_max", std::to_string(lowest) + ", " + std::to_string(highest),
+         "the first below the second",
+         "the training's take the place of one that is not given");
 }
 
 /// Throws Error for custom sigmas that do not descend to 0 at least.

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <span>
 
@@ -22,7 +23,7 @@ struct SolverWeights {
 template <class Device>
 class SolverOutputs {
 public:
-    explicit SolverOutputs(std::size_t most) : kept_(most) {}
+    explicit SolverOutputs(std::int64_t most = 1) : kept_(static_cast<std::size_t>(most)) {}
 
     /// m_0 = the conversion of `out` at `x`, limited where that is asked for
     /// y   = weights of x, `start`, all m and `noise`; it may be x or start

@@ -1,13 +1,12 @@
 #pragma once
 
-#include "latent/ops/concat.hpp"
 #include "latent/schedulers/flow_sigmas.hpp"
+#include "latent/schedulers/learned_variance.hpp"
 #include "latent/schedulers/prediction.hpp"
 #include "latent/schedulers/sigmas.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -89,24 +88,17 @@ struct SolverConversion {
     return {to_noise ? noise : original, original, at, to_noise, config};
 }
 
-/// The mean, of an output that says a variance beside it: the first half of its channels, in
-/// `parts`. Throws Error where there is no second half.
-template <class Device>
-[[nodiscard]] const Tensor<Device>& mean_of_output(const Tensor<Device>& out, bool has_variance,
-                                                   std::vector<Tensor<Device>>& parts) {
-    if (!has_variance) return out;
-    parts = chunk(out, 2, 1);
-    return parts.front();
-}
-
 /// The first of the timesteps that are too noisy to be visited, T where none is: where lambda
-/// is less than `lambda_min`, which squaredcos_cap_v2 needs. Parity: lambda_min_clipped.
+/// is less than `lambda_min`, which squaredcos_cap_v2 needs. Throws Error where all are.
+/// Parity: lambda_min_clipped.
 [[nodiscard]] inline std::int64_t clipped_timesteps(const std::vector<float>& alphas_cumprod,
                                                     double lambda_min) {
-    return std::ranges::count_if(alphas_cumprod, [&](float abar) {
+    const auto count = std::ranges::count_if(alphas_cumprod, [&](float abar) {
         const auto lambda = std::log(std::sqrt(abar)) - std::log(std::sqrt(1 - abar));
         return static_cast<double>(lambda) >= lambda_min;
     });
+    if (count > 0) return count;
+    fail("lambda_min_clipped", std::to_string(lambda_min), "less: it clips all timesteps");
 }
 
 namespace detail {
@@ -163,6 +155,7 @@ solver_steps(const Config& config, const std::vector<float>& alphas_cumprod,
     if constexpr (requires { config.sigma_min; }) {
         lowest = config.sigma_min.value_or(lowest);
         highest = config.sigma_max.value_or(highest);
+        check_sigma_ends(config, lowest, highest);
     }
     if (ascending) std::swap(lowest, highest);
     if (config.spaced() || lu) {
@@ -184,12 +177,18 @@ solver_steps(const Config& config, const std::vector<float>& alphas_cumprod,
     return steps;
 }
 
-/// flow_shift = e^mu, where the config lets each run say it. Throws Error where it does not.
+/// flow_shift = e^mu, where the config lets a run say it; later runs keep it, as diffusers'
+/// do. Throws Error where no run may, or where mu is no shift.
 template <class Config>
 void shift_by(Config& config, std::optional<double> mu) {
     if (!mu) return;
     if (!config.use_dynamic_shifting)
         fail("mu", std::to_string(*mu), "none", "use_dynamic_shifting takes it");
+    if (config.time_shift_type != "exponential") {
+        fail("time_shift_type", "'" + config.time_shift_type + "' with mu", "exponential",
+             "UniPCMultistep and FlowMatchEulerDiscrete know linear shifts");
+    }
+    check_mu(config.time_shift_type, *mu);
     config.flow_shift = std::exp(*mu);
 }
 
@@ -207,14 +206,6 @@ void check_solver(const Config& config, std::int64_t order, std::int64_t most_or
     }
     if constexpr (requires { config.time_shift_type; })
         check_name("time_shift_type", config.time_shift_type, {"exponential", "linear"});
-}
-
-/// alpha x + sigma noise, in x's memory.
-template <class Device>
-[[nodiscard]] Tensor<Device> solver_noised(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double sigma_of_alpha, bool flow) {
-    const auto at = solver_point(sigma_of_alpha, flow);
-    return detail::noised(std::move(x), at.alpha, noise, at.sigma);
 }
 
 } // namespace latent

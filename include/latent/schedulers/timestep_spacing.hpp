@@ -30,12 +30,32 @@ namespace detail {
     return x;
 }
 
-/// numpy.arange(first, last, step).
+/// numpy.arange(first, last, step), which adds up what is left of `step` beside `first`.
 [[nodiscard]] inline std::vector<double> arange(double first, double last, double step) {
     std::vector<double> x;
     const auto count = static_cast<std::int64_t>(std::ceil((last - first) / step));
-    for (std::int64_t i = 0; i < count; ++i) x.push_back(first + static_cast<double>(i) * step);
+    const double apart = (first + step) - first;
+    for (std::int64_t i = 0; i < count; ++i)
+        x.push_back(first + static_cast<double>(i) * apart);
     return x;
+}
+
+/// n timesteps from `last` down, `apart` from each other; numpy's -1 behind the last of them,
+/// where its rounding leaves room for one, is no timestep.
+[[nodiscard]] inline std::vector<double> trailing(double last, double apart, std::int64_t n) {
+    auto t = arange(last, 0, -apart);
+    if (std::ssize(t) > n) t.resize(static_cast<std::size_t>(n));
+    for (auto& value : t) value = round_half_even(value) - 1;
+    return t;
+}
+
+/// Throws Error where an offset moves a run's timesteps beyond the training's. A run of all of
+/// them may be: the table's end stands for what is beyond it.
+inline void check_offset(std::int64_t offset, double noisiest, std::int64_t n, std::int64_t T) {
+    const auto beyond = static_cast<std::int64_t>(noisiest) - (T - 1);
+    if (n == T || beyond <= 0) return;
+    fail("steps_offset", std::to_string(offset),
+         std::to_string(offset - beyond) + " at most, with " + std::to_string(n) + " steps");
 }
 
 [[nodiscard]] inline double to_float32(double x) {
@@ -74,7 +94,10 @@ inline void check_timesteps(std::span<const double> timesteps,
 
 /// linspace: both ends and what lies evenly between. leading: multiples of T / n, rounded down.
 /// trailing: the same from the end. Descending; whole numbers unless `rounded` is false, which
-/// leaves linspace's as they are.
+/// leaves linspace's as they are. Throws Error for an unknown spacing, steps that cannot be, or
+/// an offset that leads beyond the training.
+/// Parity: set_timesteps of diffusers' schedulers, but for the timestep -1 that 61, 103, 121 ...
+/// trailing steps of 1000 end with there.
 [[nodiscard]] inline std::vector<double> spaced_timesteps(std::string_view spacing,
                                                           std::int64_t num_inference_steps,
                                                           std::int64_t num_train_timesteps,
@@ -91,9 +114,9 @@ inline void check_timesteps(std::span<const double> timesteps,
     } else if (spacing == "leading") {
         for (auto i = n - 1; i >= 0; --i)
             t.push_back(static_cast<double>(i * (T / n) + steps_offset));
+        detail::check_offset(steps_offset, t.front(), n, T);
     } else if (spacing == "trailing") {
-        t = detail::arange(train, 0, -train / static_cast<double>(n));
-        for (auto& value : t) value = detail::round_half_even(value) - 1;
+        t = detail::trailing(train, train / static_cast<double>(n), n);
     } else {
         detail::fail_spacing(spacing);
     }
@@ -101,7 +124,7 @@ inline void check_timesteps(std::span<const double> timesteps,
 }
 
 /// As the solvers of DPM's kind count them: one step more is spread out, and its 0 left out.
-/// `last`: T, or less where the noisiest steps are clipped.
+/// `last`: T, or less where the noisiest steps are clipped; a run may then have less of them.
 [[nodiscard]] inline std::vector<double>
 solver_timesteps(std::string_view spacing, std::int64_t num_inference_steps, std::int64_t last,
                  std::int64_t num_train_timesteps, std::int64_t steps_offset) {
@@ -117,10 +140,11 @@ solver_timesteps(std::string_view spacing, std::int64_t num_inference_steps, std
         const auto ratio = last / (n + 1);
         for (auto i = n; i >= 1; --i)
             t.push_back(static_cast<double>(i * ratio + steps_offset));
+        detail::check_offset(steps_offset, t.front(), n, num_train_timesteps);
     } else if (spacing == "trailing") {
-        t = detail::arange(static_cast<double>(last), 0,
-                           -static_cast<double>(num_train_timesteps) / static_cast<double>(n));
-        for (auto& value : t) value = detail::round_half_even(value) - 1;
+        t = detail::trailing(static_cast<double>(last),
+                             static_cast<double>(num_train_timesteps) / static_cast<double>(n),
+                             n);
     } else {
         detail::fail_spacing(spacing);
     }

@@ -38,6 +38,14 @@ class TwoStages {
 public:
     /// Whether the next call is a step's first one.
     [[nodiscard]] bool first() const { return first_; }
+    /// The same of call number i. Throws Error where a run begins in the middle of a step.
+    [[nodiscard]] bool first(std::size_t i) const {
+        if (first_ && i % 2 == 1) {
+            fail("step", "call " + std::to_string(i) + " to begin with", "an even number",
+                 "each step has two calls, and the second one needs the first");
+        }
+        return first_;
+    }
     void reset() { first_ = true; }
     /// The predicted x_0 of the last call, D.
     [[nodiscard]] const Tensor<Device>& original() const { return original_; }

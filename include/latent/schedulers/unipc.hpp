@@ -1,6 +1,6 @@
 #pragma once
 
-#include "latent/schedulers/solver_outputs.hpp"
+#include "latent/schedulers/solver_run.hpp"
 
 #include <array>
 #include <cmath>

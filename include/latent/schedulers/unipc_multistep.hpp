@@ -3,7 +3,6 @@
 #include "latent/schedulers/unipc.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -74,26 +73,19 @@ void fields(Config& config, F&& f) {
 /// Source: Zhao et al. 2023, arXiv:2302.04867; parity: diffusers
 /// UniPCMultistepScheduler.
 template <class Device>
-struct UniPCMultistepScheduler {
+struct UniPCMultistepScheduler : SolverRun<UniPCMultistepSchedulerConfig> {
     static constexpr std::string_view class_name = "UniPCMultistepScheduler";
     static constexpr int order = 1;
 
-    UniPCMultistepSchedulerConfig config;
-    std::vector<float> alphas_cumprod;
-    std::vector<double> timesteps, sigmas; ///< one sigma more than timesteps
-
     /// Throws Error for a config that makes no schedule or no solver.
     explicit UniPCMultistepScheduler(const UniPCMultistepSchedulerConfig& chosen = {})
-        : config(chosen),
-          alphas_cumprod(sigma_alphas_cumprod(chosen)),
-          outputs_(
-              static_cast<std::size_t>(std::clamp<std::int64_t>(chosen.solver_order, 1, 4)) +
-              1) {
+        : SolverRun(chosen, sigma_alphas_cumprod(chosen)) {
         auto& type = config.solver_type;
         if (type == "midpoint" || type == "heun" || type == "logrho") type = "bh2";
         check_name("solver_type", type, {"bh1", "bh2"});
         check_name("final_sigmas_type", config.final_sigmas_type, {"zero", "sigma_min"});
         check_solver(config, config.solver_order, 4);
+        outputs_ = SolverOutputs<Device>(config.solver_order + 1);
         if (config.solver_p) fail("solver_p", *config.solver_p, "none");
         if (config.shift_terminal && !config.use_flow_sigmas)
             fail("shift_terminal", std::to_string(*config.shift_terminal),
@@ -129,8 +121,7 @@ struct UniPCMultistepScheduler {
                 made.timesteps[i] = made.sigmas[i] * train();
             }
         }
-        begin(std::move(made),
-              config.spaced() ? made.sigmas.back() : sigmas_of(alphas_cumprod).front());
+        begin(std::move(made));
     }
     /// At these sigmas of a flow, which are shifted; the run goes on behind the last of them,
     /// to 0. Throws Error where the config has no flow.
@@ -141,10 +132,6 @@ struct UniPCMultistepScheduler {
         check_flow("sigmas", chosen, 1);
         begin_flow(chosen, mu);
     }
-    void set_begin_index(std::size_t index) { index_.set_begin(index); }
-
-    [[nodiscard]] double init_noise_sigma() const { return 1; }
-    [[nodiscard]] Tensor<Device> scale_model_input(Tensor<Device> x, double) { return x; }
 
     /// The sample at the next sigma, in the memory of `x`; nothing is drawn.
     [[nodiscard]] Tensor<Device> step(const Tensor<Device>& out, double timestep,
@@ -155,7 +142,7 @@ struct UniPCMultistepScheduler {
         const auto corrects =
             outputs_.size() > 0 && i > 0 &&
             std::ranges::count(config.disable_corrector, static_cast<std::int64_t>(i) - 1) == 0;
-        const auto behind = points_to(i, corrects ? order_ : 0);
+        const auto behind = points_from(i, corrects ? order_ + 1 : 1);
         auto conversion = conversion_of(config, behind[0], !config.predict_x0);
         if (!config.predict_x0) conversion.threshold = {};
         if (last_.shape() != x.shape()) last_ = Tensor<Device>(x.shape());
@@ -167,16 +154,9 @@ struct UniPCMultistepScheduler {
         const auto most = static_cast<std::size_t>(config.solver_order);
         order_ = std::min(most, outputs_.size());
         if (config.lower_order_final) order_ = std::min(order_, timesteps.size() - i);
-        outputs_.sum(x, unipc_predictor(how, order_, points_to(i + 1, order_)), last_);
+        outputs_.sum(x, unipc_predictor(how, order_, points_from(i + 1, order_ + 1)), last_);
         index_.advance();
         return x;
-    }
-
-    /// alpha x + sigma noise, in the memory of `x`. Parity: add_noise.
-    [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
-                                           double timestep) const {
-        return solver_noised(std::move(x), noise, sigmas[StepIndex::find(timestep, timesteps)],
-                             config.use_flow_sigmas);
     }
 
 private:
@@ -184,16 +164,10 @@ private:
     [[nodiscard]] double train() const {
         return static_cast<double>(config.num_train_timesteps);
     }
-    /// The point number i, and `count` before it.
-    [[nodiscard]] std::array<SolverPoint, 5> points_to(std::size_t i, std::size_t count) const {
-        std::array<SolverPoint, 5> points;
-        for (std::size_t k = 0; k <= count; ++k)
-            points[k] = solver_point(sigmas[i - k], config.use_flow_sigmas);
-        return points;
-    }
     void begin_flow(std::vector<double> even, std::optional<double> mu) {
         if (config.use_dynamic_shifting && !mu)
             fail("mu", "none", "a number", "use_dynamic_shifting takes it");
+        if (config.use_dynamic_shifting) check_mu(config.time_shift_type, *mu);
         SolverSteps made{{}, std::move(even)};
         for (auto& sigma : made.sigmas) {
             sigma = config.use_dynamic_shifting
@@ -205,15 +179,14 @@ private:
         // alpha = 0 has no logarithm.
         if (std::abs(made.sigmas[0] - 1) < 1e-6) made.sigmas[0] -= 1e-6;
         for (const auto sigma : made.sigmas) made.timesteps.push_back(sigma * train());
-        begin(std::move(made), made.sigmas.back());
+        begin(std::move(made));
     }
-    void begin(SolverSteps made, double lowest) {
-        made.finish(to_zero() ? 0 : lowest);
-        timesteps = std::move(made.timesteps), sigmas = std::move(made.sigmas);
-        index_.reset(), outputs_.clear();
+    void begin(SolverSteps made) {
+        const auto last = to_zero() ? 0 : lowest_of(made);
+        SolverRun::begin(std::move(made), last);
+        outputs_.clear();
     }
 
-    StepIndex index_;
     SolverOutputs<Device> outputs_;
     Tensor<Device> last_;   // the sample before, corrected
     std::size_t order_ = 1; // of the step before
