@@ -154,8 +154,8 @@ template <class Config>
 }
 
 /// Betas shifted and scaled so that nothing of the image is left at the last timestep.
-/// Throws Error for a single beta. Torch's square roots may miss the nearest float32 by one bit,
-/// and ours do not: rescaled abar differ by up to 3e-5 of themselves, by platform there.
+/// Throws Error for a single beta. Torch's square roots may miss the nearest float32 by one
+/// bit, and ours do not: rescaled abar differ by up to 3e-5 of themselves.
 /// Source: Lin et al. 2023, arXiv:2305.08891, algorithm 1.
 [[nodiscard]] inline std::vector<float>
 rescale_zero_terminal_snr(const std::vector<float>& betas) {

@@ -71,8 +71,8 @@ concept Scheduler = requires(S s, const S& c, Tensor<Device> x, const Tensor<Dev
 
 /// Where a run stands: the index of its next step. It is found by the first timestep that
 /// step() is given, or set by whoever starts in the middle. With the first of all timesteps a
-/// run begins at the beginning, even where the second one is the same; diffusers' then begins at
-/// the second, and ends a step beyond the last.
+/// run begins at the beginning, even where the second one is the same; diffusers' then begins
+/// at the second, and ends a step beyond the last.
 class StepIndex {
 public:
     /// The index for this timestep, from the first call on counted up by advance().

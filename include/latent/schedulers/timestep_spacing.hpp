@@ -96,8 +96,8 @@ inline void check_timesteps(std::span<const double> timesteps,
 /// trailing: the same from the end. Descending; whole numbers unless `rounded` is false, which
 /// leaves linspace's as they are. Throws Error for an unknown spacing, steps that cannot be, or
 /// an offset that leads beyond the training.
-/// Parity: set_timesteps of diffusers' schedulers, but for the timestep -1 that 61, 103, 121 ...
-/// trailing steps of 1000 end with there.
+/// Parity: set_timesteps of diffusers' schedulers, but for the timestep -1 that some numbers of
+/// trailing steps (61, 103, 121 ... of 1000) end with there.
 [[nodiscard]] inline std::vector<double> spaced_timesteps(std::string_view spacing,
                                                           std::int64_t num_inference_steps,
                                                           std::int64_t num_train_timesteps,
