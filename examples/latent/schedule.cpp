@@ -47,7 +47,7 @@ Json default_config(std::string_view name) {
     Json json = Json::object();
     for_each_scheduler<Meta>([&](auto type) {
         using S = typename decltype(type)::type;
-        if (short_name(S::class_name) != short_name(name)) return;
+        if (plain_name(S::class_name) != plain_name(name)) return;
         if constexpr (requires(ConfigOf<S> c) { c.beta_start, c.beta_end, c.beta_schedule; }) {
             json["beta_start"] = 0.00085;
             json["beta_end"] = 0.012;
@@ -85,9 +85,10 @@ Shift shift_of(const S& scheduler, std::optional<double> mu) {
          "the config's use_dynamic_shifting shifts sigmas by it");
 }
 
-/// So many steps, if the scheduler can. Throws Error otherwise.
+/// So many steps, if the scheduler of this config, "" of none, can. Throws Error otherwise.
 template <class S>
-void set_steps(S& scheduler, std::int64_t steps, std::optional<double> mu) {
+void set_steps(S& scheduler, std::int64_t steps, std::optional<double> mu,
+               const std::string& config) {
     std::int64_t most = 1'000'000;
     if constexpr (requires { scheduler.config.num_train_timesteps; })
         most = static_cast<std::int64_t>(scheduler.config.num_train_timesteps);
@@ -95,10 +96,14 @@ void set_steps(S& scheduler, std::int64_t steps, std::optional<double> mu) {
         fail("--steps", std::to_string(steps),
              "1 to " + std::to_string(most) + ", as many as in training");
     }
-    if constexpr (requires { scheduler.set_timesteps(steps, mu); })
-        scheduler.set_timesteps(steps, mu);
-    else if constexpr (requires { scheduler.set_timesteps(steps); })
-        scheduler.set_timesteps(steps);
+    try {
+        if constexpr (requires { scheduler.set_timesteps(steps, mu); })
+            scheduler.set_timesteps(steps, mu);
+        else if constexpr (requires { scheduler.set_timesteps(steps); })
+            scheduler.set_timesteps(steps);
+    } catch (const Error& error) {
+        throw Error((config.empty() ? "" : display(config) + ": ") + error.what());
+    }
 }
 
 /// As a network is shown it: of variance 1 where sigmas grow without bounds.
@@ -157,8 +162,9 @@ void walk(S& scheduler, ScheduleRun& run) {
 }
 
 template <class S>
-ScheduleRun run_of(S& scheduler, std::int64_t steps, std::optional<double> mu) {
-    set_steps(scheduler, steps, mu);
+ScheduleRun run_of(S& scheduler, std::int64_t steps, std::optional<double> mu,
+                   const std::string& config) {
+    set_steps(scheduler, steps, mu, config);
     ScheduleRun run;
     run.name = short_name(S::class_name);
     run.steps = static_cast<std::size_t>(steps);
@@ -241,7 +247,7 @@ void ShowSchedule::run() const {
     if (!out.empty()) require_output(out, {".svg"});
     const auto show = [this](auto scheduler, const std::vector<std::string>& unknown) {
         const auto shift = shift_of(scheduler, mu);
-        const auto run = run_of(scheduler, steps, shift.mu);
+        const auto run = run_of(scheduler, steps, shift.mu, config);
         if (!unknown.empty()) {
             std::string names;
             for (const auto& field : unknown)

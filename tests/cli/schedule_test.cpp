@@ -224,6 +224,11 @@ TEST_CASE("a wrong call of schedule is one line", "[cli]") {
     if (command_path().empty()) return skip(no_command);
     const ScheduleFolder folder;
     folder.refuse({"EulerDiscrte"}, 1, "did you mean EulerDiscrete?");
+    folder.refuse({"ddimm"}, 1, "did you mean DDIM?");
+    CHECK(contains(schedule({"ddim", "--steps", "2"}).out, "DDIM: 2 steps"));
+    folder.save("offset.json", R"({"_class_name": "DDIMScheduler", "steps_offset": 500})");
+    folder.refuse({"--config", folder.at("offset.json"), "--steps", "10"}, 1,
+                  "offset.json: steps_offset: got 500, expected 99 at most, with 10 steps");
     folder.refuse({"DDIM", "--steps", "0"}, 1, "--steps: got 0, expected 1 to 1000");
     folder.refuse({"DDIM", "--steps", "1001"}, 1, "--steps: got 1001, expected 1 to 1000");
     folder.refuse({"DDIM", "--steps", "many"}, 2, "--steps");

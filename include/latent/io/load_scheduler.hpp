@@ -5,6 +5,8 @@
 #include "latent/io/text.hpp"
 #include "latent/schedulers/all.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -17,24 +19,39 @@
 
 namespace latent {
 
+/// A scheduler's name as names are compared: without the word Scheduler, in small letters.
+[[nodiscard]] inline std::string plain_name(std::string_view name) {
+    std::string plain(short_name(name));
+    for (auto& letter : plain)
+        if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+    return plain;
+}
+
 namespace detail {
 
 [[noreturn]] inline void fail_scheduler(const std::string& where, std::string_view name) {
     std::vector<std::string_view> names;
-    for_each_scheduler<Meta>(
-        [&](auto type) { names.push_back(short_name(decltype(type)::type::class_name)); });
-    const auto near = nearest_name(short_name(name), names);
+    std::vector<std::string> plain;
     std::string list;
-    for (const auto known : names) list += (list.empty() ? "" : ", ") + std::string(known);
-    fail(where, "no scheduler " + in_quotes(name), "one of " + list,
-         near ? "did you mean " + *near + "?" : "");
+    for_each_scheduler<Meta>([&](auto type) {
+        names.push_back(short_name(decltype(type)::type::class_name));
+        plain.push_back(plain_name(names.back()));
+        list += (list.empty() ? "" : ", ") + std::string(names.back());
+    });
+    const std::vector<std::string_view> candidates(plain.begin(), plain.end());
+    std::string hint;
+    if (const auto near = nearest_name(plain_name(name), candidates)) {
+        const auto place = std::ranges::find(plain, *near) - plain.begin();
+        hint = "did you mean " + std::string(names[static_cast<std::size_t>(place)]) + "?";
+    }
+    fail(where, "no scheduler " + in_quotes(name), "one of " + list, hint);
 }
 
 } // namespace detail
 
 /// f(scheduler, unknown) with the scheduler that `json` describes, and the fields of it that
-/// have no meaning there. `chosen`, with or without the word Scheduler, takes the place of
-/// _class_name: the fields that it knows are kept, as diffusers' from_config does.
+/// have no meaning there. `chosen`, with or without the word Scheduler and capitals, takes the
+/// place of _class_name: the fields that it knows are kept, as diffusers' from_config does.
 /// Throws Error, beginning with `where`, for an unknown name or a config that makes none.
 template <class Device, class F>
 void with_scheduler(const Json& json, const std::string& where, std::string_view chosen,
@@ -50,7 +67,7 @@ void with_scheduler(const Json& json, const std::string& where, std::string_view
     bool known = false;
     for_each_scheduler<Device>([&](auto type) {
         using S = typename decltype(type)::type;
-        if (short_name(name) != short_name(S::class_name)) return;
+        if (plain_name(name) != plain_name(S::class_name)) return;
         known = true;
         auto fields_of = json;
         if (fields_of.is_object()) fields_of.erase("_class_name");
