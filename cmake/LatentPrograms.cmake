@@ -34,6 +34,7 @@ endif()
 # Warnings, errors and tuning for one of our own targets. The standard is cxx_std_20 with the
 # compiler's default dialect, as consumers get it: g++ then contracts a * b + c, as clang does.
 function(latent_program target)
+  target_compile_features(${target} PRIVATE cxx_std_20) # clang 14's own default is C++14
   target_compile_options(${target} PRIVATE ${latent_program_options})
 endfunction()
 
