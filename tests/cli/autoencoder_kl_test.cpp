@@ -216,10 +216,11 @@ TEST_CASE("the command's tiles are the library's", "[cli]") {
     vae.tile_latent_min_size = 4;
     const auto z = vae.encode(bench.images).mode();
     save_safetensors(bench / "z.safetensors", {{"latents", z}});
-    for (const auto& [tiling, options] :
+    for (const auto& chosen :
          {std::pair{Tiling::ramped, std::vector<std::string>{"--tiling", "diffusers"}},
           std::pair{Tiling::smooth, std::vector<std::string>{"--tile-blend", "smooth"}}}) {
-        vae.tiling = tiling;
+        vae.tiling = chosen.first;
+        const auto& options = chosen.second;
         const auto with = [&](std::vector<std::string> arguments) {
             arguments.insert(arguments.end(), options.begin(), options.end());
             arguments.insert(arguments.end(), {"--tile-size", "16"});

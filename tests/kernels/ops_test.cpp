@@ -140,8 +140,10 @@ TEST_CASE("linear on the device is close to the definition", "[kernels]") {
         std::int64_t rows, in, out;
         bool bias;
     };
-    for (const auto& [rows, in, out, bias] : {Case{5, 7, 3, true}, Case{131, 33, 17, false},
-                                              Case{64, 512, 132, true}, Case{1, 1, 1, true}}) {
+    for (const auto& c : {Case{5, 7, 3, true}, Case{131, 33, 17, false},
+                          Case{64, 512, 132, true}, Case{1, 1, 1, true}}) {
+        const auto rows = c.rows, in = c.in, out = c.out;
+        const auto bias = c.bias;
         const auto x = normal_image(1, {rows, in}), weight = normal_image(2, {out, in});
         const auto offsets = normal_image(3, {out});
         for (const auto scalar : scalars) {
@@ -222,8 +224,10 @@ TEST_CASE("attention on the device is close to the definition", "[kernels]") {
     struct Case {
         std::int64_t images, tokens, channels, heads;
     };
-    for (const auto& [images, tokens, channels, heads] :
+    for (const auto& how :
          {Case{1, 5, 3, 1}, Case{2, 37, 24, 2}, Case{1, 33, 512, 1}, Case{1, 64, 64, 4}}) {
+        const auto images = how.images, tokens = how.tokens, channels = how.channels,
+                   heads = how.heads;
         const Shape shape{images, tokens, channels};
         for (const auto scalar : scalars) {
             const auto q = normal_image(1, shape), k = normal_image(2, shape),

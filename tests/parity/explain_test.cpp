@@ -189,9 +189,9 @@ TEST_CASE("single rows, by hand", "[parity]") {
     CHECK(shortcut.output_bytes == 64 * 1024 * 1024);
 
     // An upsampling's convolution works on the large image.
-    const auto& up = row_at(decoder, "decoder.up_blocks.0.upsamplers.0.conv");
-    CHECK(up.input == Shape{1, 512, 128, 128});
-    CHECK(up.multiply_adds == std::int64_t{512} * 128 * 128 * 512 * 9);
+    const auto& enlarged = row_at(decoder, "decoder.up_blocks.0.upsamplers.0.conv");
+    CHECK(enlarged.input == Shape{1, 512, 128, 128});
+    CHECK(enlarged.multiply_adds == std::int64_t{512} * 128 * 128 * 512 * 9);
     CHECK(row_at(decoder, "decoder.up_blocks.0.upsamplers.0").input == Shape{1, 512, 64, 64});
 
     // Four linear layers; each of 4096 pixels meets 4096 keys, then 4096 values.
@@ -210,7 +210,7 @@ TEST_CASE("single rows, by hand", "[parity]") {
     CHECK(row_at(decoder, "decoder.conv_in").receptive_field == 3);
     CHECK(row_at(decoder, "decoder.mid_block").receptive_field == 3 + 4 * 2);
     CHECK(row_at(decoder, "decoder.up_blocks.0.resnets.2").receptive_field == 11 + 6 * 2);
-    CHECK(up.receptive_field == 24); // two small pixels for the three large ones
+    CHECK(enlarged.receptive_field == 24); // two small pixels for the three large ones
     CHECK(shortcut.receptive_field == row_at(decoder, "decoder.up_blocks.1").receptive_field);
     CHECK(row_at(decoder, "decoder.up_blocks.2.resnets.0.conv2").receptive_field >
           shortcut.receptive_field);

@@ -266,6 +266,15 @@ void check_refused(std::string_view what, const Call& call) {
            (class_name == "IPNDMScheduler" && field == "trained_betas");
 }
 
+/// How many steps a config's training has, where it has such a field.
+template <class Config>
+[[nodiscard]] std::size_t steps_of(const Config& config) {
+    if constexpr (requires { config.num_train_timesteps; })
+        return static_cast<std::size_t>(config.num_train_timesteps);
+    else
+        return 1;
+}
+
 /// Each field of a config set to each of these, the others as they are by default.
 template <class S, class T>
 void check_values(std::initializer_list<T> wrong, auto wanted) {
@@ -294,8 +303,7 @@ void check_values(std::initializer_list<T> wrong, auto wanted) {
                         field = value, set = true;
                     } else if constexpr (std::same_as<Field,
                                                       std::optional<std::vector<double>>>) {
-                        field.emplace(static_cast<std::size_t>(config.num_train_timesteps),
-                                      0.01);
+                        field.emplace(steps_of(config), 0.01);
                         field->back() = value, set = true;
                     }
                 }

@@ -72,9 +72,10 @@ TEST_CASE("pages that move stay where only one buffer sees them", "[workspace]")
         std::memset(held.back().buffer.lines.get(), round, bytes);
         if (held.size() < 6) continue;
         const auto index = static_cast<std::ptrdiff_t>(state % 6);
-        for (const auto& [buffer, size, mark] : held) {
-            const auto* from = reinterpret_cast<const unsigned char*>(buffer.lines.get());
-            CHECK(std::all_of(from, from + size, [&](auto byte) { return byte == mark; }));
+        for (const auto& kept : held) {
+            const auto* from = reinterpret_cast<const unsigned char*>(kept.buffer.lines.get());
+            CHECK(std::all_of(from, from + kept.bytes,
+                              [&](auto byte) { return byte == kept.mark; }));
         }
         run.give(std::move(held[static_cast<std::size_t>(index)].buffer));
         held.erase(held.begin() + index);
