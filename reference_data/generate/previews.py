@@ -1,42 +1,23 @@
 """reference_data/models/vae_approx*, reference_data/pipelines/: previews of latents, as
-stable-diffusion-webui makes them. Its network and its tables are stated anew here, with their
-names and numbers."""
+stable-diffusion-webui makes them. Its network (vae_approx.py) and its tables are stated anew here,
+with their names and numbers."""
 
 import copy
 
 from golden import BLOCKS, Golden, generator, run_hooked
+from vae_approx import VAEApprox
 
 import torch
 from diffusers import AutoencoderTiny
 from torch import nn
-from torch.nn import functional
 
 BLOCKS.add("VAEApprox")  # the whole network's output, too
-
-SIZES = [(4, 8, 7), (8, 16, 5), (16, 32, 3), (32, 64, 3), (64, 32, 3), (32, 16, 3), (16, 8, 3),
-         (8, 3, 3)]
 
 # [latent channel][red, green, blue]
 SD = torch.tensor([[0.298, 0.207, 0.208], [0.187, 0.286, 0.173], [-0.158, 0.189, 0.264],
                    [-0.184, -0.271, -0.473]])
 SDXL = torch.tensor([[0.3448, 0.4168, 0.4395], [-0.1953, -0.0290, 0.0250],
                      [0.1074, 0.0886, -0.0163], [-0.3730, -0.2499, -0.2088]])
-
-
-class VAEApprox(nn.Module):
-    """conv1 ... conv8; parity: modules/sd_vae_approx.py."""
-
-    def __init__(self):
-        super().__init__()
-        for number, (inputs, outputs, kernel) in enumerate(SIZES, 1):
-            setattr(self, f"conv{number}", nn.Conv2d(inputs, outputs, kernel))
-
-    def forward(self, z):
-        h = functional.interpolate(z, (z.shape[2] * 2, z.shape[3] * 2))
-        h = functional.pad(h, (11, 11, 11, 11))
-        for convolution in self.children():
-            h = functional.leaky_relu(convolution(h), 0.1)
-        return h
 
 
 def normal(seed, *shape):
