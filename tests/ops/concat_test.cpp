@@ -42,6 +42,11 @@ TEST_CASE("chunk takes apart what cat put together", "[concat]") {
         REQUIRE(parts.size() == 2);
         CHECK(same_bits(parts[0], a));
         CHECK(same_bits(parts[1], b));
+        auto again = chunk(cat(b, a, axis), 2, axis);
+        const auto* const memory = again[1].data();
+        chunk(cat(a, b, axis), 2, axis, again);
+        CHECK(same_bits(again[1], b));
+        CHECK(again[1].data() == memory);
         const auto planned = chunk(Tensor<Meta>({6, 6, 6, 6}), 3, axis);
         REQUIRE(planned.size() == 3);
         CHECK(planned[2].shape()[axis] == 2);

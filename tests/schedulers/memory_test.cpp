@@ -19,10 +19,11 @@ namespace {
 
 /// How many tensors a run takes, call by call.
 template <class Device, class S>
-[[nodiscard]] std::vector<std::int64_t> taken_by_call(S& scheduler, std::int64_t n) {
+[[nodiscard]] std::vector<std::int64_t> taken_by_call(S& scheduler, std::int64_t n,
+                                                      std::int64_t channels = 2) {
     scheduler.set_timesteps(n);
     const Shape shape{1, 2, 8, 8};
-    Tensor<Device> x(shape), out(shape), image(shape), mask(shape);
+    Tensor<Device> x(shape), out({1, channels, 8, 8}), image(shape), mask(shape);
     if constexpr (Device::on_host) {
         for (auto* tensor : {&x, &out, &image, &mask})
             std::ranges::fill(tensor->values(), typename Device::scalar{1});
@@ -40,6 +41,17 @@ template <class Device, class S>
     }
     CHECK(run.report().clones == 0);
     return taken;
+}
+
+/// The same where the network says its variance, in two more channels.
+template <class Device, template <class> class S>
+void check_learned(const std::string& variance_type) {
+    ConfigOf<S<Device>> config;
+    config.variance_type = variance_type;
+    S<Device> scheduler(config);
+    INFO(S<Device>::class_name << ", " << variance_type);
+    CHECK(taken_by_call<Device>(scheduler, 20, 4).back() <= 10);
+    CHECK(taken_by_call<Device>(scheduler, 20, 4).back() == 0);
 }
 
 template <class Device>
@@ -66,4 +78,15 @@ void check_memory() {
 TEST_CASE("a run takes a few tensors in the beginning, the next one none", "[schedulers]") {
     check_memory<Cpu<float>>();
     check_memory<Meta>();
+}
+
+TEST_CASE("so do runs of learned variances", "[schedulers]") {
+    for (const auto* type : {"learned", "learned_range"}) {
+        check_learned<Cpu<float>, DDPMScheduler>(type);
+        check_learned<Cpu<float>, DPMSolverMultistepScheduler>(type);
+        check_learned<Cpu<float>, DPMSolverSinglestepScheduler>(type);
+        check_learned<Cpu<float>, SASolverScheduler>(type);
+        check_learned<Meta, DDPMScheduler>(type);
+    }
+    check_learned<Cpu<float>, UnCLIPScheduler>("learned_range");
 }

@@ -180,16 +180,16 @@ template <class S>
 }
 
 template <class S>
-[[nodiscard]] std::vector<Tensor<Cuda<S>>> chunk(const Tensor<Cuda<S>>& x, std::int64_t count,
-                                                 std::size_t axis) {
+void chunk(const Tensor<Cuda<S>>& x, std::int64_t count, std::size_t axis,
+           std::vector<Tensor<Cuda<S>>>& parts) {
     const auto shape = detail::chunk_shape(x.shape(), count, axis);
     const detail::AxisRuns whole(x.shape(), axis), part(shape, axis);
-    std::vector<Tensor<Cuda<S>>> parts;
-    for (std::int64_t k = 0; k < count; ++k) {
-        auto& y = parts.emplace_back(shape);
-        detail::copy_runs(x, k * part.run, whole.run, y, 0, part.run, whole.outer, part.run);
+    detail::make_parts(parts, shape, count);
+    std::int64_t first = 0;
+    for (auto& y : parts) {
+        detail::copy_runs(x, first, whole.run, y, 0, part.run, whole.outer, part.run);
+        first += part.run;
     }
-    return parts;
 }
 
 template <class S>

@@ -48,6 +48,14 @@ struct AxisRuns {
     return with_dim(x, axis, x[axis] / count);
 }
 
+/// `parts` are that many tensors of this shape; those that are so already stay.
+template <class Device>
+void make_parts(std::vector<Tensor<Device>>& parts, const Shape& shape, std::int64_t count) {
+    parts.resize(static_cast<std::size_t>(count));
+    for (auto& part : parts)
+        if (part.shape() != shape) part = Tensor<Device>(shape);
+}
+
 } // namespace detail
 
 /// Two tensors one behind the other along a dimension; all other dimensions are equal.
@@ -72,27 +80,32 @@ template <class S>
 
 /// The tensor in `count` equal parts along a dimension.
 ///   [.., count A, ..]  ->  count of [.., A, ..]
-/// Throws Error where the dimension cannot be divided so. Parity: torch.chunk.
+/// They go to `parts`, in memory that is there already. Throws Error where the dimension cannot
+/// be divided so. Parity: torch.chunk.
 template <class S>
-[[nodiscard]] std::vector<Tensor<Cpu<S>>> chunk(const Tensor<Cpu<S>>& x, std::int64_t count,
-                                                std::size_t axis) {
+void chunk(const Tensor<Cpu<S>>& x, std::int64_t count, std::size_t axis,
+           std::vector<Tensor<Cpu<S>>>& parts) {
     const auto shape = detail::chunk_shape(x.shape(), count, axis);
     const detail::AxisRuns whole(x.shape(), axis), part(shape, axis);
-    std::vector<Tensor<Cpu<S>>> parts;
-    for (std::int64_t k = 0; k < count; ++k) {
-        auto& y = parts.emplace_back(shape);
-        for (std::int64_t i = 0; i < whole.outer; ++i) {
-            std::copy_n(x.data() + i * whole.run + k * part.run, part.run,
-                        y.data() + i * part.run);
+    detail::make_parts(parts, shape, count);
+    const S* from = x.data();
+    for (std::int64_t i = 0; i < whole.outer; ++i) {
+        for (auto& y : parts) {
+            std::copy_n(from, part.run, y.data() + i * part.run);
+            from += part.run;
         }
     }
-    return parts;
 }
-[[nodiscard]] inline std::vector<Tensor<Meta>> chunk(const Tensor<Meta>& x, std::int64_t count,
-                                                     std::size_t axis) {
-    const auto shape = detail::chunk_shape(x.shape(), count, axis);
-    std::vector<Tensor<Meta>> parts;
-    for (std::int64_t k = 0; k < count; ++k) parts.emplace_back(shape);
+inline void chunk(const Tensor<Meta>& x, std::int64_t count, std::size_t axis,
+                  std::vector<Tensor<Meta>>& parts) {
+    detail::make_parts(parts, detail::chunk_shape(x.shape(), count, axis), count);
+}
+/// In new memory.
+template <class Device>
+[[nodiscard]] std::vector<Tensor<Device>> chunk(const Tensor<Device>& x, std::int64_t count,
+                                                std::size_t axis) {
+    std::vector<Tensor<Device>> parts;
+    chunk(x, count, axis, parts);
     return parts;
 }
 

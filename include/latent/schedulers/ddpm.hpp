@@ -96,7 +96,7 @@ struct DDPMScheduler {
     [[nodiscard]] Tensor<Device> scale_model_input(Tensor<Device> x, double) { return x; }
 
     /// The sample a step earlier, in the memory of `x`. Throws Error for a timestep that is
-    /// none of the run's. A learned variance takes new memory for the halves of `out`.
+    /// none of the run's.
     [[nodiscard]] Tensor<Device> step(const Tensor<Device>& out, double timestep,
                                       Tensor<Device> x, Generator& generator) {
         // 1. Where the step begins and ends.
@@ -109,16 +109,16 @@ struct DDPMScheduler {
         const auto to_original = std::sqrt(abar_before) * beta / (1 - abar);
         const auto to_sample = std::sqrt(alpha) * (1 - abar_before) / (1 - abar);
         const auto small = std::max((1 - abar_before) / (1 - abar) * beta, 1e-20F);
-        PredictedVariance<Device> predicted(out, x, learned());
+        const auto& prediction = variance_.prediction(out, x, learned());
         const auto* const drawn = timestep > 0 ? &noise_.draw(generator, x.shape()) : nullptr;
         const auto deviation = learned() ? 0 : std::sqrt(large() ? beta : small);
-        original_.step(x, predicted.prediction(out), original_of(config.prediction_type, abar),
-                       {to_sample, 0}, to_original, drawn, deviation, limits_of(config));
+        original_.step(x, prediction, original_of(config.prediction_type, abar), {to_sample, 0},
+                       to_original, drawn, deviation, limits_of(config));
         // 3. Or of a learned one.
         if (!learned() || !drawn) return x;
         std::optional<VarianceRange> range;
         if (config.variance_type == "learned_range") range = {std::log(small), std::log(beta)};
-        return predicted.add_noise(std::move(x), *drawn, range);
+        return variance_.add_noise(std::move(x), *drawn, range);
     }
 
     /// The x_0 of the last step.
@@ -136,6 +136,7 @@ private:
     [[nodiscard]] bool learned() const { return config.variance_type.starts_with("learned"); }
     [[nodiscard]] bool large() const { return config.variance_type.starts_with("fixed_large"); }
 
+    LearnedVariance<Device> variance_;
     OriginalBuffer<Device> original_;
     NoiseBuffer<Device> noise_;
 };

@@ -79,11 +79,11 @@ public:
             noise = nullptr;
         else if (!noise)
             noise = &noise_.draw(generator, x.shape());
-        const PredictedVariance<Device> predicted(out, x, config.variance_type.has_value());
+        const auto& prediction = variance_.prediction(out, x, config.variance_type.has_value());
         const auto how = conversion_of(config, points[1], algorithm_.for_noise);
         const auto weights =
             multistep_weights(algorithm_, static_cast<int>(order), config.solver_type, points);
-        outputs_.step(x, x, predicted.prediction(out), how, weights, nullptr, noise);
+        outputs_.step(x, x, prediction, how, weights, nullptr, noise);
     }
 
     /// How many outputs are remembered.
@@ -92,6 +92,7 @@ public:
 
 private:
     DpmAlgorithm algorithm_;
+    LearnedVariance<Device> variance_;
     SolverOutputs<Device> outputs_;
     NoiseBuffer<Device> noise_;
 };

@@ -111,10 +111,9 @@ struct DPMSolverSinglestepScheduler : SolverRun<DPMSolverSinglestepSchedulerConf
         auto weights =
             singlestep_weights(algorithm_, static_cast<int>(used), config.solver_type, points);
         if (used == 1) std::swap(weights.sample, weights.start);
-        const PredictedVariance<Device> predicted(out, x, config.variance_type.has_value());
-        outputs_.step(x, x, predicted.prediction(out),
-                      conversion_of(config, points[1], algorithm_.for_noise), weights, &start_,
-                      noise);
+        const auto& prediction = variance_.prediction(out, x, config.variance_type.has_value());
+        outputs_.step(x, x, prediction, conversion_of(config, points[1], algorithm_.for_noise),
+                      weights, &start_, noise);
         index_.advance();
         return x;
     }
@@ -138,6 +137,7 @@ private:
     }
 
     DpmAlgorithm algorithm_;
+    LearnedVariance<Device> variance_;
     SolverOutputs<Device> outputs_;
     Tensor<Device> start_; // the sample in front of a block
     NoiseBuffer<Device> noise_;

@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <optional>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,23 +19,22 @@ struct VarianceRange {
     double min_log = 0, max_log = 0;
 };
 
-/// A model's output [N, 2 C, ...] in its halves [N, C, ...], or left alone.
+/// A network's output [N, 2 C, ...] in its halves [N, C, ...], in memory that is used again.
 template <class Device>
-struct PredictedVariance {
-    std::vector<Tensor<Device>> parts; ///< prediction and variance, where there is one
-
-    /// Throws Error where channels for a variance are wanted and there are none.
-    PredictedVariance(const Tensor<Device>& out, const Tensor<Device>& x, bool learned) {
-        if (!learned) return;
+class LearnedVariance {
+public:
+    /// The prediction, for samples like x; all of `out`, where no variance is learned. Throws
+    /// Error where channels for a variance are wanted and there are none.
+    [[nodiscard]] const Tensor<Device>& prediction(const Tensor<Device>& out,
+                                                   const Tensor<Device>& x, bool learned) {
+        if (!learned) return out;
         if (x.shape().rank() < 2 || out.shape().rank() < 2 || out.dim(1) != 2 * x.dim(1)) {
             fail("step", to_string(out.shape()) + " of a model",
                  "twice the channels of " + to_string(x.shape()),
                  "a learned variance stands behind the prediction");
         }
-        parts = chunk(out, 2, 1);
-    }
-    [[nodiscard]] const Tensor<Device>& prediction(const Tensor<Device>& out) const {
-        return parts.empty() ? out : parts.front();
+        chunk(out, 2, 1, halves_);
+        return halves_.front();
     }
 
     /// x + deviation noise, in the memory of x, with the deviation of each number for itself:
@@ -45,15 +43,19 @@ struct PredictedVariance {
     /// Source: Nichol and Dhariwal 2021, arXiv:2102.09672, equation 15.
     [[nodiscard]] Tensor<Device> add_noise(Tensor<Device> x, const Tensor<Device>& noise,
                                            const std::optional<VarianceRange>& range) {
-        auto deviation = std::move(parts.back());
+        auto& deviation = halves_.back();
         if (range) {
             deviation = exp(scale(std::move(deviation), (range->max_log - range->min_log) / 4,
                                   (range->max_log + range->min_log) / 4));
         } else {
             deviation = sqrt(std::move(deviation));
         }
-        return add(std::move(x), multiply(std::move(deviation), noise));
+        deviation = multiply(std::move(deviation), noise);
+        return add(std::move(x), deviation);
     }
+
+private:
+    std::vector<Tensor<Device>> halves_;
 };
 
 } // namespace latent

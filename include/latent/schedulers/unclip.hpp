@@ -91,7 +91,7 @@ struct UnCLIPScheduler {
     };
 
     /// The sample at the step's end, in the memory of `x`. Throws Error for a timestep that is
-    /// none of the training's. A learned variance takes new memory for the halves of `out`.
+    /// none of the training's.
     [[nodiscard]] Tensor<Device> step(const Tensor<Device>& out, double timestep,
                                       Tensor<Device> x, Generator& generator,
                                       const Options& options = {}) {
@@ -110,17 +110,16 @@ struct UnCLIPScheduler {
         const auto to_sample = std::sqrt(1 - beta) * (1 - abar_before) / (1 - abar);
         const auto variance = (1 - abar_before) / (1 - abar) * beta;
         const bool learned = config.variance_type == "learned_range";
-        PredictedVariance<Device> predicted(out, x, learned);
+        const auto& prediction = variance_.prediction(out, x, learned);
         const auto* const drawn = timestep > 0 ? &noise_.draw(generator, x.shape()) : nullptr;
         const auto clip = config.clip_sample ? config.clip_sample_range
                                              : std::numeric_limits<double>::infinity();
-        original_.step(x, predicted.prediction(out), original_of(config.prediction_type, abar),
-                       {to_sample, 0}, to_original, drawn,
-                       learned ? 0 : std::sqrt(std::max(variance, 1e-20F)),
+        original_.step(x, prediction, original_of(config.prediction_type, abar), {to_sample, 0},
+                       to_original, drawn, learned ? 0 : std::sqrt(std::max(variance, 1e-20F)),
                        {Thresholding{}, clip});
         // 3. Or of a learned one.
         if (!learned || !drawn) return x;
-        return predicted.add_noise(std::move(x), *drawn,
+        return variance_.add_noise(std::move(x), *drawn,
                                    VarianceRange{std::log(variance), std::log(beta)});
     }
 
@@ -148,6 +147,7 @@ private:
         return spaced_timesteps("linspace", steps, config.num_train_timesteps, 0);
     }
 
+    LearnedVariance<Device> variance_;
     OriginalBuffer<Device> original_;
     NoiseBuffer<Device> noise_;
 };
