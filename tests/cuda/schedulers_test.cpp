@@ -4,6 +4,7 @@
 #include <latent/cuda.hpp>
 #include <latent/schedulers/all.hpp>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -55,6 +56,47 @@ TEST_CASE("schedulers walk on the GPU as on the processor", "[cuda]") {
         }
     });
     CHECK(count >= 24);
+}
+
+TEST_CASE("VQDiffusion draws the processor's classes on the GPU", "[cuda]") {
+    const CudaRun gpu;
+    VQDiffusionSchedulerConfig config;
+    config.num_vec_classes = 9;
+    const auto classes = [&]<class Device>(Tensor<Device> x) {
+        VQDiffusionScheduler<Device> scheduler(config);
+        scheduler.set_timesteps(6);
+        Generator outputs(1), noise(2);
+        for (const auto t : scheduler.timesteps) {
+            const auto out = outputs.template randn<Device>({2, scheduler.mask_class(), 15});
+            x = scheduler.step(out, t, std::move(x), noise);
+        }
+        return x;
+    };
+    Tensor<Cpu<float>> masked({2, 15});
+    std::ranges::fill(masked.values(), 8.0F);
+    const auto there = to<Cpu<float>>(classes(to<Cuda<float>>(masked)));
+    const auto here = classes(std::move(masked));
+    CHECK(std::ranges::equal(here.values(), there.values()));
+    CHECK(std::ranges::count(here.values(), 8.0F) == 0); // none is masked any more
+}
+
+TEST_CASE("learned variances on the GPU are the processor's", "[cuda]") {
+    const CudaRun gpu;
+    DDPMSchedulerConfig config;
+    config.variance_type = "learned_range";
+    const auto walked = [&]<class Device>(DDPMScheduler<Device> scheduler) {
+        scheduler.set_timesteps(5);
+        Generator outputs(1), noise(2);
+        auto x = Generator(3).template randn<Device>(shape);
+        for (const auto t : scheduler.timesteps) {
+            const auto out = scaled(outputs.template randn<Device>({1, 8, 5, 6}), 0.5);
+            x = scheduler.step(out, t, std::move(x), noise);
+        }
+        return x;
+    };
+    const auto here = walked(DDPMScheduler<Cpu<float>>(config));
+    const auto there = to<Cpu<float>>(walked(DDPMScheduler<Cuda<float>>(config)));
+    CHECK(closeness(there, as<double>(here)).relative <= 2e-6);
 }
 
 TEST_CASE("thresholding on the GPU is the processor's", "[cuda]") {

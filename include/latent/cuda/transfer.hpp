@@ -41,6 +41,21 @@ void upload(Tensor<Cuda<S>>& x, std::span<const float> values) {
     }
 }
 
+/// The values = x, as floats; returns when they are there.
+template <class S>
+void download(const Tensor<Cuda<S>>& x, std::span<float> values) {
+    auto* stream = detail::stream(x);
+    if constexpr (std::is_same_v<S, float>) {
+        kernels::copy_to_host(values.data(), detail::memory(x), values.size_bytes(), stream);
+        kernels::synchronize(stream);
+    } else {
+        const Tensor<Cuda<float>> exact(x.shape());
+        kernels::convert(Cuda<S>::kind, detail::memory(x), kernels::Scalar::f32,
+                         detail::memory(exact), x.numel(), stream);
+        download(exact, values);
+    }
+}
+
 /// The same tensor on another device: to<Cuda<Half>>(x), to<Cpu<float>>(y). Returns when it is
 /// there. Parity: x.to("cuda", torch.float16), x.float().cpu().
 template <class To, class S>
@@ -54,20 +69,15 @@ template <class To, class S>
 template <class To, class S>
     requires(To::on_host)
 [[nodiscard]] Tensor<To> to(const Tensor<Cuda<S>>& x) {
-    auto* stream = detail::stream(x);
-    if constexpr (std::is_same_v<S, float>) {
-        std::vector<float> values(static_cast<std::size_t>(x.numel()));
-        kernels::copy_to_host(values.data(), detail::memory(x), 4 * values.size(), stream);
-        kernels::synchronize(stream);
-        Tensor<To> y(x.shape());
-        std::ranges::copy(values, y.data());
-        return y;
+    Tensor<To> y(x.shape());
+    if constexpr (std::is_same_v<typename To::scalar, float>) {
+        download(x, y.values());
     } else {
-        const Tensor<Cuda<float>> exact(x.shape());
-        kernels::convert(Cuda<S>::kind, detail::memory(x), kernels::Scalar::f32,
-                         detail::memory(exact), x.numel(), stream);
-        return to<To>(exact);
+        std::vector<float> values(static_cast<std::size_t>(x.numel()));
+        download(x, std::span<float>(values));
+        std::ranges::copy(values, y.data());
     }
+    return y;
 }
 
 } // namespace latent

@@ -4,6 +4,7 @@
 #include "latent/tensor/random.hpp"
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -11,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -154,6 +156,39 @@ public:
 private:
     Tensor<Device> noise_;
     std::vector<float> host_;
+};
+
+/// Tensors where the processor reaches them: as they are, or copies of a GPU's, as floats, in
+/// memory that is used again.
+template <class Device>
+class OnProcessor {
+public:
+    using Host =
+        std::conditional_t<Device::on_host || std::same_as<Device, Meta>, Device, Cpu<float>>;
+
+    [[nodiscard]] const Tensor<Host>& copy(const Tensor<Device>& x) {
+        if constexpr (std::same_as<Host, Device>) {
+            return x;
+        } else {
+            if (copy_.shape() != x.shape()) copy_ = Tensor<Host>(x.shape());
+            download(x, copy_.values());
+            return copy_;
+        }
+    }
+    /// change(copy of x), which then goes back to x.
+    template <class Change>
+    void change(Tensor<Device>& x, const Change& change) {
+        if constexpr (std::same_as<Host, Device>) {
+            change(x);
+        } else {
+            (void)copy(x);
+            change(copy_);
+            upload(x, std::span<const float>(copy_.values()));
+        }
+    }
+
+private:
+    Tensor<Host> copy_;
 };
 
 namespace detail {

@@ -52,12 +52,14 @@ void fields(Config& config, F&& f) {
 ///   a, b, c      single: keep, change, mask, as logarithms
 ///   a-bar ...    whole: the same of all timesteps up to t, linear in t
 ///
-/// A class is drawn as the largest of log p + Gumbel noise. Runs on Cpu<float> and Cpu<double>.
+/// A class is drawn as the largest of log p + Gumbel noise, on the processor: what is on a GPU
+/// goes there and back.
 /// Source: Gu et al. 2021, arXiv:2111.14822; parity: diffusers VQDiffusionScheduler.
 template <class Device>
 struct VQDiffusionScheduler {
     static constexpr std::string_view class_name = "VQDiffusionScheduler";
     static constexpr int order = 1;
+    using Host = typename OnProcessor<Device>::Host;
 
     VQDiffusionSchedulerConfig config;
     ClassTransitions single, whole;
@@ -87,51 +89,41 @@ struct VQDiffusionScheduler {
     /// what is no class, and for a timestep that is none of the training's.
     [[nodiscard]] Tensor<Device> step(const Tensor<Device>& out, double timestep,
                                       Tensor<Device> x, Generator& generator) {
-        static_assert(
-            Device::on_host || std::same_as<Device, Meta>,
-            "VQDiffusionScheduler draws classes on the processor: Cpu<float>, Cpu<double>");
-        const auto& log_p = timestep == 0 ? checked(out, x) : q_posterior(out, x, timestep);
-        if constexpr (Device::on_host) {
+        static_assert(sizeof(typename Device::scalar) >= 4,
+                      "VQDiffusionScheduler: half precision does not count to 4096 classes");
+        const auto& log_p = timestep == 0 ? checked(outputs_.copy(out), samples_.copy(x))
+                                          : q_posterior(out, x, timestep);
+        if constexpr (Host::on_host) {
             uniform_.resize(static_cast<std::size_t>(log_p.numel()));
             generator.rand(std::span<float>(uniform_));
-            const auto K = log_p.dim(1), L = log_p.dim(2);
-            for (std::int64_t pixel = 0; pixel < x.numel(); ++pixel) {
-                const auto first = pixel / L * K * L + pixel % L;
-                Scalar most = -std::numeric_limits<Scalar>::infinity();
-                for (std::int64_t k = 0; k < K; ++k) {
-                    const auto at = first + k * L;
-                    const auto value =
-                        gumbel(uniform_[static_cast<std::size_t>(at)]) + log_p.data()[at];
-                    if (!(value > most) && k > 0) continue;
-                    most = value;
-                    x.data()[pixel] = static_cast<Scalar>(k);
-                }
-            }
+            samples_.change(x, [&](Tensor<Host>& classes) { draw(classes, log_p); });
         }
         return x;
     }
 
     /// log p(x_{t-1} | x_t), (11), of each class and the mask [N, num_vec_classes, pixels],
     /// until the next call.
-    [[nodiscard]] const Tensor<Device>& q_posterior(const Tensor<Device>& out,
-                                                    const Tensor<Device>& x, double timestep) {
+    [[nodiscard]] const Tensor<Host>& q_posterior(const Tensor<Device>& out,
+                                                  const Tensor<Device>& x, double timestep) {
         const auto last = static_cast<double>(config.num_train_timesteps - 1);
         if (!(timestep >= 1 && timestep <= last && timestep == std::floor(timestep))) {
             fail("timestep", std::to_string(timestep),
                  "a whole number from 1 to " + std::to_string(config.num_train_timesteps - 1));
         }
-        const auto pixels = checked(out, x).dim(2);
-        const Shape shape{x.dim(0), classes() + 1, pixels};
-        if (posterior_.shape() != shape) posterior_ = Tensor<Device>(shape);
-        if constexpr (Device::on_host) {
+        const auto& sample = samples_.copy(x);
+        const auto& predicted = checked(outputs_.copy(out), sample);
+        const Shape shape{x.dim(0), classes() + 1, predicted.dim(2)};
+        if (posterior_.shape() != shape) posterior_ = Tensor<Host>(shape);
+        if constexpr (Host::on_host) {
+            const auto t = static_cast<std::size_t>(timestep);
             for (std::int64_t pixel = 0; pixel < x.numel(); ++pixel)
-                fill_pixel(posterior_, out, x, static_cast<std::size_t>(timestep), pixel);
+                fill_pixel(posterior_, predicted, sample, t, pixel);
         }
         return posterior_;
     }
 
 private:
-    using Scalar = std::conditional_t<std::same_as<Device, Cpu<double>>, double, float>;
+    using Scalar = typename Host::scalar;
     /// What stands for the logarithm of 0.
     static constexpr double nothing = 1e-30;
 
@@ -139,6 +131,24 @@ private:
     [[nodiscard]] static Scalar gumbel(float uniform) {
         constexpr auto tiny = static_cast<float>(nothing);
         return -std::log(-std::log(uniform + tiny) + tiny);
+    }
+
+    /// The largest of log p + Gumbel noise, pixel by pixel.
+    template <class S>
+    void draw(Tensor<Cpu<S>>& classes, const Tensor<Cpu<S>>& log_p) const {
+        const auto K = log_p.dim(1), L = log_p.dim(2);
+        for (std::int64_t pixel = 0; pixel < classes.numel(); ++pixel) {
+            const auto first = pixel / L * K * L + pixel % L;
+            Scalar most = -std::numeric_limits<Scalar>::infinity();
+            for (std::int64_t k = 0; k < K; ++k) {
+                const auto at = first + k * L;
+                const auto value =
+                    gumbel(uniform_[static_cast<std::size_t>(at)]) + log_p.data()[at];
+                if (!(value > most) && k > 0) continue;
+                most = value;
+                classes.data()[pixel] = static_cast<Scalar>(k);
+            }
+        }
     }
 
     /// (11) for one pixel, in the order of diffusers: divided by q(x_t | x_0) and normalised,
@@ -173,13 +183,13 @@ private:
         to(K) = whole.mask[t - 1] + (now == K ? 0 : absent) + norm;
     }
 
-    [[nodiscard]] const Tensor<Device>& checked(const Tensor<Device>& out,
-                                                const Tensor<Device>& x) const {
+    [[nodiscard]] const Tensor<Host>& checked(const Tensor<Host>& out,
+                                              const Tensor<Host>& x) const {
         if (x.shape().rank() != 2 || out.shape() != Shape{x.dim(0), classes(), x.dim(1)}) {
             fail("step", to_string(out.shape()) + " for " + to_string(x.shape()),
                  "[N, " + std::to_string(classes()) + ", pixels] for classes [N, pixels]");
         }
-        if constexpr (Device::on_host) {
+        if constexpr (Host::on_host) {
             for (const auto value : x.values()) {
                 if (value >= 0 && value <= static_cast<Scalar>(classes()) &&
                     value == std::floor(value))
@@ -212,7 +222,8 @@ private:
                           config.num_train_timesteps);
     }
 
-    Tensor<Device> posterior_;
+    OnProcessor<Device> outputs_, samples_;
+    Tensor<Host> posterior_;
     std::vector<float> uniform_;
 };
 
