@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -19,22 +18,15 @@
 namespace latent {
 
 /// scheduler_config.json of diffusers' DPMSolverSDEScheduler, with its defaults.
-struct DPMSolverSDESchedulerConfig : LatentNoiseSchedule, SigmaSpacing {
-    std::string prediction_type = "epsilon";
+struct DPMSolverSDESchedulerConfig : SigmaRunConfig<LatentNoiseSchedule> {
     std::optional<std::uint64_t> noise_sampler_seed; ///< none: the generator's next number
-    std::string timestep_spacing = "linspace";
-    std::int64_t steps_offset = 0;
 };
 
 template <class Config, class F>
     requires std::same_as<std::remove_const_t<Config>, DPMSolverSDESchedulerConfig>
 void fields(Config& config, F&& f) {
-    noise_fields(config, f);
-    f("prediction_type", config.prediction_type);
-    sigma_fields(config, f);
+    sigma_run_fields(config, f);
     f("noise_sampler_seed", config.noise_sampler_seed);
-    f("timestep_spacing", config.timestep_spacing);
-    f("steps_offset", config.steps_offset);
 }
 
 /// DPM-Solver++ (2S) on the stochastic equation: two ancestral steps, to the geometric middle
@@ -78,13 +70,11 @@ struct DPMSolverSDEScheduler : SigmaRun {
         auto t = spaced_timesteps(config.timestep_spacing, steps, config.num_train_timesteps,
                                   config.steps_offset, false);
         auto table = sigmas_at(t, training, config);
-        // 2. What is asked about: each step's beginning, then its middle; the last has none.
-        timesteps = {t.front()};
-        for (std::size_t i = 1; i < t.size(); ++i) {
-            const auto middle = std::exp((std::log(table[i - 1]) + std::log(table[i])) / 2);
-            timesteps.push_back(timestep_of_sigma(middle, training));
-            timesteps.push_back(t[i]);
-        }
+        // 2. What is asked about.
+        timesteps = with_midpoints(t, [&](std::size_t i) {
+            const auto middle = std::exp((std::log(table[i]) + std::log(table[i + 1])) / 2);
+            return timestep_of_sigma(middle, training);
+        });
         sigmas = interleaved(table);
         sigmas.back() = 0;
         round_to_float32(sigmas);

@@ -6,7 +6,6 @@
 #include <concepts>
 #include <cstdint>
 #include <limits>
-#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -15,24 +14,17 @@
 namespace latent {
 
 /// scheduler_config.json of diffusers' HeunDiscreteScheduler, with its defaults.
-struct HeunDiscreteSchedulerConfig : LatentNoiseSchedule, SigmaSpacing {
-    std::string prediction_type = "epsilon";
+struct HeunDiscreteSchedulerConfig : SigmaRunConfig<LatentNoiseSchedule> {
     bool clip_sample = false;
     double clip_sample_range = 1;
-    std::string timestep_spacing = "linspace";
-    std::int64_t steps_offset = 0;
 };
 
 template <class Config, class F>
     requires std::same_as<std::remove_const_t<Config>, HeunDiscreteSchedulerConfig>
 void fields(Config& config, F&& f) {
-    noise_fields(config, f);
-    f("prediction_type", config.prediction_type);
-    sigma_fields(config, f);
+    sigma_run_fields(config, f);
     f("clip_sample", config.clip_sample);
     f("clip_sample_range", config.clip_sample_range);
-    f("timestep_spacing", config.timestep_spacing);
-    f("steps_offset", config.steps_offset);
 }
 
 /// Heun's method on the probability flow: a step of Euler's, and then once more with the mean

@@ -4,11 +4,9 @@
 #include "latent/schedulers/sigma_run.hpp"
 #include "latent/schedulers/two_stages.hpp"
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -17,21 +15,11 @@
 namespace latent {
 
 /// scheduler_config.json of diffusers' KDPM2AncestralDiscreteScheduler, with its defaults.
-struct KDPM2AncestralDiscreteSchedulerConfig : LatentNoiseSchedule, SigmaSpacing {
-    std::string prediction_type = "epsilon";
-    std::string timestep_spacing = "linspace";
-    std::int64_t steps_offset = 0;
-};
+struct KDPM2AncestralDiscreteSchedulerConfig : SigmaRunConfig<LatentNoiseSchedule> {};
 
 template <class Config, class F>
     requires std::same_as<std::remove_const_t<Config>, KDPM2AncestralDiscreteSchedulerConfig>
-void fields(Config& config, F&& f) {
-    noise_fields(config, f);
-    sigma_fields(config, f);
-    f("prediction_type", config.prediction_type);
-    f("timestep_spacing", config.timestep_spacing);
-    f("steps_offset", config.steps_offset);
-}
+void fields(Config& config, F&& f) { sigma_run_fields(config, f); }
 
 /// DPM-Solver-2 with ancestral steps: further down than the next sigma, by way of the geometric
 /// middle, and back up with new noise.
@@ -73,14 +61,7 @@ struct KDPM2AncestralDiscreteScheduler : SigmaRun {
     void set_timesteps(std::int64_t steps) {
         // 1. The sigmas of the steps.
         const auto training = sigmas_of(alphas_cumprod);
-        auto t = spaced_timesteps(config.timestep_spacing, steps, config.num_train_timesteps,
-                                  config.steps_offset, false);
-        round_to_float32(t);
-        auto table = sigmas_at(t, training, config);
-        if (config.use_karras_sigmas)
-            std::ranges::transform(t, t.begin(), detail::round_half_even);
-        table.push_back(0);
-        round_to_float32(table);
+        const auto [t, table] = sigma_levels(config, training, steps);
         // 2. How far down each goes, and the middle on its way.
         std::vector<double> middles, down, up;
         for (std::size_t i = 0; i + 1 < table.size(); ++i) {
@@ -96,12 +77,9 @@ struct KDPM2AncestralDiscreteScheduler : SigmaRun {
         sigmas_interpol = interleaved(middles);
         sigmas_down = interleaved(down);
         sigmas_up = interleaved(up);
-        // 3. What is asked about: each step's beginning, then its midpoint; the last has none.
-        timesteps = {t.front()};
-        for (std::size_t i = 1; i < t.size(); ++i) {
-            timesteps.push_back(timestep_of_sigma<float>(middles[i - 1], training));
-            timesteps.push_back(t[i]);
-        }
+        // 3. What is asked about.
+        timesteps = with_midpoints(
+            t, [&](std::size_t i) { return timestep_of_sigma<float>(middles[i], training); });
         stages_.reset();
         index_.reset();
     }

@@ -7,13 +7,31 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <numbers>
+#include <string>
 #include <utility>
 #include <vector>
 
 /// What schedulers that count noise in sigmas share: x = x_0 + sigma epsilon.
 
 namespace latent {
+
+/// What scheduler_config.json says of most runs over sigmas; Schedule has its betas.
+template <class Schedule>
+struct SigmaRunConfig : Schedule, SigmaSpacing {
+    std::string prediction_type = "epsilon";
+    std::string timestep_spacing = "linspace";
+    std::int64_t steps_offset = 0;
+};
+template <class Config, class F>
+void sigma_run_fields(Config& config, F&& f) {
+    noise_fields(config, f);
+    sigma_fields(config, f);
+    f("prediction_type", config.prediction_type);
+    f("timestep_spacing", config.timestep_spacing);
+    f("steps_offset", config.steps_offset);
+}
 
 /// A run over sigmas, and where it stands. Schedulers of this kind are one.
 struct SigmaRun {

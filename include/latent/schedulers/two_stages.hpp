@@ -2,12 +2,17 @@
 
 #include "latent/schedulers/prediction.hpp"
 #include "latent/schedulers/scheduler.hpp"
+#include "latent/schedulers/sigmas.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 /// Methods of second order ask the network twice a step: where the step begins, and where the
@@ -22,6 +27,37 @@ namespace latent {
         calls.insert(calls.end(), i == 0 ? 1 : 2, table[i]);
     calls.push_back(table.back());
     return calls;
+}
+
+/// The timesteps of calls: each step's beginning, then midpoint(i) of step i; the last step has
+/// none.
+template <class Midpoint>
+[[nodiscard]] std::vector<double> with_midpoints(const std::vector<double>& begins,
+                                                 const Midpoint& midpoint) {
+    std::vector<double> calls{begins.front()};
+    for (std::size_t i = 1; i < begins.size(); ++i) {
+        calls.push_back(midpoint(i - 1));
+        calls.push_back(begins[i]);
+    }
+    return calls;
+}
+
+/// The timesteps and sigmas of a run's steps, and a sigma of 0 behind them: as diffusers has
+/// them for both KDPM2, with whole timesteps of Karras's sigmas.
+struct SigmaLevels {
+    std::vector<double> timesteps, sigmas;
+};
+template <class Config>
+[[nodiscard]] SigmaLevels
+sigma_levels(const Config& config, const std::vector<double>& training, std::int64_t steps) {
+    auto t = spaced_timesteps(config.timestep_spacing, steps, config.num_train_timesteps,
+                              config.steps_offset, false);
+    round_to_float32(t);
+    auto sigmas = sigmas_at(t, training, config);
+    if (config.use_karras_sigmas) std::ranges::transform(t, t.begin(), detail::round_half_even);
+    sigmas.push_back(0);
+    round_to_float32(sigmas);
+    return {std::move(t), std::move(sigmas)};
 }
 
 /// sqrt(a b), 0 where one of them is: by logarithms, each operation rounded to float32.
