@@ -61,7 +61,7 @@ inline constexpr std::array schedule_notes{
         "The first default of Stable Diffusion, for 50 steps; dearer at its beginning."},
     ScheduleNote{"RePaint", "1, noise", "Lugmayr et al. 2022, arXiv:2201.09865",
         "Paints what a mask leaves open with a network that was never taught to."},
-    ScheduleNote{"SASolver", "2 to 3, noise", "Xue et al. 2023, arXiv:2309.05019",
+    ScheduleNote{"SASolver", "2, noise", "Xue et al. 2023, arXiv:2309.05019",
         "Predicts and corrects with as much noise as wanted, from 20 steps on."},
     ScheduleNote{"ScoreSdeVe", "1, noise", "Song et al. 2020, arXiv:2011.13456",
         "For score networks of exploding variance: predicts, then corrects with noise."},
