@@ -16,7 +16,7 @@ import networks
 import tasks
 import training
 
-STEPS = {"small": 20_000, "tiny": 20_000, "approx": 4_000}
+STEPS = {"small": 10_000, "tiny": 10_000, "approx": 4_000}
 
 
 def main():

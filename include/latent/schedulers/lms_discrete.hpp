@@ -57,9 +57,9 @@ void fields(Config& config, F&& f) { sigma_run_fields(config, f); }
 ///   D         the predicted x_0
 ///
 /// Order of convergence: 4, from about 80 steps on; with fewer the errors fall more slowly. The
-/// first steps are of lower order, but at the largest sigmas epsilon hardly changes, and nothing
-/// of their errors is seen. A run that begins in the middle has diffusers' weights: of the order
-/// that its place would have, though those slopes are not there.
+/// first steps are of lower order, but at the largest sigmas epsilon hardly changes, and
+/// nothing of their errors is seen. A run that begins in the middle has diffusers' weights: of
+/// the order that its place would have, though those slopes are not there.
 /// Source: the linear multistep method that Liu et al. 2022, arXiv:2202.09778, start from, on
 /// steps of uneven size and in the sigmas of Karras et al. 2022, arXiv:2206.00364; parity:
 /// diffusers LMSDiscreteScheduler.
