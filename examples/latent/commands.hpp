@@ -77,6 +77,26 @@ struct Decode {
     void run() const;
 };
 
+/// latent walk FROM TO -m MODEL -o OUT.png: what lies between two latents.
+struct Walk {
+    std::string from, to, key, out;
+    std::int64_t frames = 9;
+    NetworkFiles network;
+    RunOptions options;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
+/// latent compare A B: how alike two images are, and where not.
+struct Compare {
+    std::string a, b, out;
+    double gain = 4;
+
+    void add_to(CLI::App& app);
+    void run() const;
+};
+
 /// latent preview LATENTS -o OUT.png: what latents look like, soon.
 struct Preview {
     std::string in, key, out, method = "linear";
@@ -98,11 +118,10 @@ struct Reconstruct {
     void run() const;
 };
 
-/// latent demo [IMAGE]: there and back with whatever is at hand.
-struct Demo {
-    std::string in, out = "latent-demo.png";
-    NetworkFiles network;
-    RunOptions options;
+/// latent shrink IMAGE --side N -o OUT.png: an image of which no side is longer.
+struct Shrink {
+    std::string in, out;
+    std::int64_t side = 512;
 
     void add_to(CLI::App& app);
     void run() const;
@@ -169,6 +188,8 @@ struct Isolate {
     void run() const;
 };
 
+/// Declares -m, which also takes the name of a model that Latent brings.
+CLI::Option* add_model_option(CLI::App& command, std::string& model, const std::string& help);
 /// Declares -m, --encoder and --decoder.
 void add_network_options(CLI::App& command, NetworkFiles& network);
 /// Declares --side and --input: what of a recording a network runs on. They need `network`.

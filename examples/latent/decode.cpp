@@ -1,6 +1,7 @@
 // latent decode IN -m MODEL -o OUT: latents to an image, or a tensor of images.
 
 #include "files.hpp"
+#include "latents.hpp"
 #include "network.hpp"
 #include "pictures.hpp"
 
@@ -9,7 +10,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <charconv>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -38,20 +38,6 @@ TensorFile read_latents(const NetworkFiles& network, const std::filesystem::path
     return {where,
             latents_of_picture(network, where, image.pixels, {image.width, image.height}),
             {}};
-}
-
-/// A side of the image before it was padded, from the metadata; 0 where there is none.
-std::int64_t side_of(const TensorFile& file, const std::string& name) {
-    const auto found = file.metadata.find(name);
-    if (found == file.metadata.end()) return 0;
-    const auto& text = found->second;
-    std::int64_t side = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), side);
-    if (error != std::errc() || end != text.data() + text.size() || side < 1) {
-        fail(file.where, name + " = " + in_quotes(text) + " in the file's metadata",
-             "a whole number of at least 1");
-    }
-    return side;
 }
 
 } // namespace
@@ -90,10 +76,7 @@ void Decode::run() const {
     require_output(out, {".png", ".safetensors", ".npy"});
     const NetworkFiles side{network.model, "", network.decoder};
     auto file = read_latents(side, in, key);
-    const Size size{side_of(file, "width"), side_of(file, "height")};
-    if ((size.width == 0) != (size.height == 0)) {
-        fail(file.where, "one of width and height in the file's metadata", "both or none");
-    }
+    const auto size = size_of(file);
     const auto images =
         decode_latents(side, options, {.scaled = scaled}, std::move(file), size);
     stop_if_interrupted();

@@ -239,8 +239,7 @@ void print_explanation_json(const ModelConfig& model, Size size,
 void Explain::add_to(CLI::App& app) {
     auto* const command = app.add_subcommand(
         "explain", "The architecture as a tree: shapes, parameters, work, memory, time");
-    command
-        ->add_option("-m,--model", model,
+    add_model_option(*command, model,
                      "A config.json, a folder with one, with weights or without, or a file of "
                      "weights")
         ->required();

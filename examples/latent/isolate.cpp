@@ -95,8 +95,8 @@ void Isolate::add_to(CLI::App& app) {
                      "or of a block norm1.weight ...; settings are in its metadata")
         ->required();
     command->add_option("--map", map, "REFERENCE's names and the network's, a pair a line");
-    auto* const network = command->add_option(
-        "-m,--model", model,
+    auto* const network = add_model_option(
+        *command, model,
         "Our network in float64 on REFERENCE's input gives all, whatever else REFERENCE has");
     add_recorded_input_options(*command, *network, side, input);
     command->add_option("--dtype", dtype, "Of OUT: f32 (default) or f64")

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "files.hpp"
+#include "network.hpp"
 
 #include <latent/ops/arithmetic.hpp>
 
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <iostream>
 #include <map>
 #include <optional>
@@ -49,6 +51,28 @@ namespace latent::command {
     if (found->second == "raw") return false;
     fail(file.where, "latents = " + in_quotes(found->second) + " in the file's metadata",
          "raw or scaled");
+}
+
+/// A side of the image before it was padded, from the metadata; 0 where there is none.
+[[nodiscard]] inline std::int64_t padded_side(const TensorFile& file, const std::string& name) {
+    const auto found = file.metadata.find(name);
+    if (found == file.metadata.end()) return 0;
+    const auto& text = found->second;
+    std::int64_t side = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), side);
+    if (error != std::errc() || end != text.data() + text.size() || side < 1) {
+        fail(file.where, name + " = " + in_quotes(text) + " in the file's metadata",
+             "a whole number of at least 1");
+    }
+    return side;
+}
+
+/// Width and height of the image before it was padded, from the metadata; zeros of none.
+[[nodiscard]] inline Size size_of(const TensorFile& file) {
+    const Size size{padded_side(file, "width"), padded_side(file, "height")};
+    if ((size.width == 0) != (size.height == 0))
+        fail(file.where, "one of width and height in the file's metadata", "both or none");
+    return size;
 }
 
 /// The latents as the UNet sees them: those that the metadata call raw are shifted and scaled

@@ -5,6 +5,7 @@
 
 #include "commands.hpp"
 #include "gpu.hpp"
+#include "named_models.hpp"
 
 #include <latent/io/system.hpp>
 #include <latent/io/text.hpp>
@@ -21,11 +22,15 @@
 
 namespace latent::command {
 
+CLI::Option* add_model_option(CLI::App& command, std::string& model, const std::string& help) {
+    return command.add_option("-m,--model", model, help)->transform(by_name());
+}
+
 void add_network_options(CLI::App& command, NetworkFiles& network) {
-    auto* const model = command.add_option(
-        "-m,--model", network.model,
-        "A folder with config.json and weights, or one file (safetensors, or "
-        "what torch.save writes)");
+    auto* const model =
+        add_model_option(command, network.model,
+                         "A folder with config.json and weights, or one file (safetensors, or "
+                         "what torch.save writes), or small or tiny, which Latent brings");
     command
         .add_option("--encoder", network.encoder,
                     "The encoder's file, as the taesd project has it")
@@ -149,7 +154,9 @@ int run(int argc, char* argv[]) {
     command::Decode decode;
     command::Preview preview;
     command::Reconstruct reconstruct;
-    command::Demo demo;
+    command::Walk walk;
+    command::Compare compare;
+    command::Shrink shrink;
     command::Devices devices;
     command::Explain explain;
     command::ShowSchedule schedule;
@@ -165,7 +172,9 @@ int run(int argc, char* argv[]) {
     decode.add_to(app);
     preview.add_to(app);
     reconstruct.add_to(app);
-    demo.add_to(app);
+    walk.add_to(app);
+    compare.add_to(app);
+    shrink.add_to(app);
     devices.add_to(app);
     explain.add_to(app);
     schedule.add_to(app);

@@ -10,7 +10,6 @@
 #include <latent/pipelines/image.hpp>
 #include <latent/pipelines/latent_image.hpp>
 
-#include <cstdio>
 #include <iostream>
 #include <string>
 #include <utility>
@@ -130,24 +129,6 @@ Tensor<Device> decode_with(Files files, const Tensor<Device>& x, const RunOption
     return run_side(decoder, config, path, "decode", x, options, seconds);
 }
 
-/// The pixels that come back, by encode(x, seconds) and decode(x, seconds).
-template <class Config, class Encode, class Decode>
-Reconstruction there_and_back(const std::string& path, const Config& config,
-                              const Encode& encode, const Decode& decode,
-                              const Tensor<Device>& image) {
-    if (config.out_channels != 3 || config.encoder_factor() != config.decoder_factor()) {
-        fail(path, "a network whose output is not an image of its input's size",
-             "one that can reconstruct");
-    }
-    Reconstruction result;
-    const auto latents = latents_between(
-        encode(pad_to_multiple(image, config.encoder_factor()), &result.encode_seconds),
-        config);
-    const auto decoded = decode(latents, &result.decode_seconds);
-    result.pixels = rgb_from_image(crop(decoded, image.dim(2), image.dim(3)));
-    return result;
-}
-
 /// By an autoencoder of one class. A side is loaded when it is its turn, so that one is in
 /// memory at a time.
 template <class Files>
@@ -155,35 +136,20 @@ Reconstruction there_and_back(const NetworkFiles& network, Files files,
                               const std::string& where, const Tensor<Device>& image,
                               const RunOptions& options) {
     const auto config = files.config;
-    const auto path = files.path;
-    require_channels(where, image, config.in_channels, "image", path);
-    return there_and_back(
-        path, config,
-        [&](const Tensor<Device>& x, double* seconds) {
-            return encode_with(std::move(files), x, options, seconds);
-        },
-        [&](const Tensor<Device>& z, double* seconds) {
-            auto again = std::get<Files>(open_network(network, options));
-            return decode_with(std::move(again), z, options, seconds);
-        },
-        image);
-}
-
-/// Without files: by TAESD with torch's initial weights of seed 0.
-Reconstruction there_and_back_untrained(const Tensor<Device>& image,
-                                        const RunOptions& options) {
-    TorchInit weights(0);
-    const AutoencoderTiny<Device> vae{Weights(weights, "", options.weights)};
-    const std::string name = "TAESD of seed 0";
-    return there_and_back(
-        name, vae.config,
-        [&](const Tensor<Device>& x, double* seconds) {
-            return run_side(vae.encoder, vae.config, name, "encode", x, options, seconds);
-        },
-        [&](const Tensor<Device>& z, double* seconds) {
-            return run_side(vae.decoder, vae.config, name, "decode", z, options, seconds);
-        },
-        image);
+    require_channels(where, image, config.in_channels, "image", files.path);
+    if (config.out_channels != 3 || config.encoder_factor() != config.decoder_factor()) {
+        fail(files.path, "a network whose output is not an image of its input's size",
+             "one that can reconstruct");
+    }
+    Reconstruction result;
+    const auto padded = pad_to_multiple(image, config.encoder_factor());
+    const auto latents = latents_between(
+        encode_with(std::move(files), padded, options, &result.encode_seconds), config);
+    auto again = std::get<Files>(open_network(network, options));
+    const auto decoded =
+        decode_with(std::move(again), latents, options, &result.decode_seconds);
+    result.pixels = rgb_from_image(crop(decoded, image.dim(2), image.dim(3)));
+    return result;
 }
 
 } // namespace
@@ -254,19 +220,9 @@ Reconstruction reconstruct_pixels(const NetworkFiles& network, const RunOptions&
     const auto run = [&](auto files) {
         return there_and_back(network, std::move(files), where, image, options);
     };
-    auto result = network.empty() ? there_and_back_untrained(image, options)
-                                  : std::visit(run, open_network(network, options));
+    auto result = std::visit(run, open_network(network, options));
     result.psnr_db = psnr_db(pixels, result.pixels);
     return result;
-}
-
-void print_figures(const Reconstruction& reconstruction) {
-    char text[160];
-    std::snprintf(text, sizeof text,
-                  "psnr_db %.4f\nencode_s %.4f\ndecode_s %.4f\npeak_mib %.1f\n",
-                  reconstruction.psnr_db, reconstruction.encode_seconds,
-                  reconstruction.decode_seconds, peak_memory_mib());
-    std::cout << text;
 }
 
 } // namespace latent::command

@@ -64,13 +64,9 @@ struct Reconstruction {
     double psnr_db = 0;
     double encode_seconds = 0, decode_seconds = 0;
 };
-/// Without files the network is TAESD's with torch's initial weights of seed 0.
 [[nodiscard]] Reconstruction
 reconstruct_pixels(const NetworkFiles& network, const RunOptions& options,
                    const std::string& where, std::span<const std::uint8_t> pixels, Size size);
-
-/// Prints psnr_db, encode_s, decode_s and peak_mib, a line each.
-void print_figures(const Reconstruction& reconstruction);
 
 /// Pixels that are worth trying: what an image may have, summed over a batch.
 inline constexpr std::int64_t max_pixels = std::int64_t{1} << 26;

@@ -98,10 +98,10 @@ void Parity::add_to(CLI::App& app) {
                      "Of OTHER's images: nchw (default), nhwc, or tokens, [N, H W, C]")
         ->check(CLI::IsMember({"nchw", "nhwc", "tokens"}));
     auto* const network =
-        command->add_option("-m,--model", model,
-                            "Our network in float64 on REFERENCE's input is the truth that "
-                            "REFERENCE is held against, and OTHER, or else our float32. Then "
-                            "--map and --layout are of REFERENCE where there is no OTHER");
+        add_model_option(*command, model,
+                         "Our network in float64 on REFERENCE's input is the truth that "
+                         "REFERENCE is held against, and OTHER, or else our float32. Then "
+                         "--map and --layout are of REFERENCE where there is no OTHER");
     command
         ->add_option("--device", device, "What our network runs on: cpu (float32), or cpu:f64")
         ->check(CLI::IsMember({"cpu", "cpu:f64"}))

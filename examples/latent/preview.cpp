@@ -1,4 +1,5 @@
-// latent preview LATENTS -o OUT.png --method linear|approx|tiny: what latents look like, soon.
+// latent preview LATENTS -o OUT.png --method linear|approx|tiny|channels: what latents look
+// like, soon.
 
 #include "files.hpp"
 #include "gpu.hpp"
@@ -15,6 +16,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -53,6 +55,24 @@ std::vector<PreviewImage> previews_of(const Tensor<Device>& images) {
     return previews;
 }
 
+/// The channels of each image in shades of grey, from -3 to 3, side by side.
+std::vector<PreviewImage> channels_of(const Tensor<Device>& z) {
+    const auto [N, C, H, W] = nchw(z, "preview");
+    std::vector<PreviewImage> images;
+    for (std::int64_t n = 0; n < N; ++n) {
+        PreviewImage image{C * W, H, {}};
+        image.pixels.reserve(static_cast<std::size_t>(3 * H * C * W));
+        for (std::int64_t i = 0; i < H * C * W; ++i) {
+            const auto row = i / (C * W), channel = i % (C * W) / W, column = i % W;
+            const auto value = z.data()[((n * C + channel) * H + row) * W + column];
+            const auto grey = std::lround(255 * std::clamp((value + 3) / 6, 0.0F, 1.0F));
+            image.pixels.insert(image.pixels.end(), 3, static_cast<std::uint8_t>(grey));
+        }
+        images.push_back(std::move(image));
+    }
+    return images;
+}
+
 } // namespace
 
 void Preview::add_to(CLI::App& app) {
@@ -68,15 +88,17 @@ void Preview::add_to(CLI::App& app) {
         ->add_option(
             "--method", method,
             "linear: a table, h x w pixels. approx: a VAEApprox, 2h x 2w. tiny: a tiny "
-            "autoencoder, 8h x 8w")
-        ->check(CLI::IsMember({"linear", "approx", "tiny"}))
+            "autoencoder, 8h x 8w. channels: the latents themselves, side by side, from -3, "
+            "black, to 3")
+        ->check(CLI::IsMember({"linear", "approx", "tiny", "channels"}))
         ->capture_default_str();
     command->add_option("--key", key,
                         "The tensor in LATENTS (default: latents, or its only one)");
-    auto* const model =
-        command->add_option("-m,--model", network.model,
-                            "For approx the VAEApprox's file, for tiny a tiny autoencoder's "
-                            "file or folder");
+    auto* const model = add_model_option(
+        *command, network.model,
+        "For approx the VAEApprox's file, for tiny a tiny autoencoder's file or folder, for "
+        "linear a folder whose config.json has latent_rgb_factors (default: the table of "
+        "Stable Diffusion); or approx or tiny, which Latent brings");
     command->add_option("--decoder", network.decoder, "For tiny the decoder's file, alone")
         ->excludes(model);
     command->add_flag(
@@ -89,13 +111,13 @@ void Preview::add_to(CLI::App& app) {
     command->callback([this] {
         const auto given = "--method " + method;
         if (method != "linear" && is_sdxl) throw CLI::ExcludesError(given, "--sdxl");
-        if (method == "linear" && !network.model.empty()) {
+        if (is_sdxl && !network.model.empty()) throw CLI::ExcludesError("--sdxl", "--model");
+        if (method == "channels" && !network.model.empty())
             throw CLI::ExcludesError(given, "--model");
-        }
         if (method != "tiny" && !network.decoder.empty()) {
             throw CLI::ExcludesError(given, "--decoder");
         }
-        if (method == "linear" && on_gpu(options)) {
+        if ((method == "linear" || method == "channels") && on_gpu(options)) {
             throw CLI::ExcludesError(given, "--device " + options.device);
         }
         if (method == "approx" && network.model.empty()) {
@@ -118,7 +140,14 @@ void Preview::run() const {
         const Workspace run({.threads = options.threads});
         if (method == "linear") {
             require_latents(where, file.tensor, 4, "--method linear", 1);
-            return preview(latents(), LinearPreview{is_sdxl});
+            auto colours = is_sdxl ? latent_colours_sdxl : latent_colours_sd;
+            if (!network.model.empty()) colours = load_latent_colours(network.model);
+            return preview(latents(), LinearPreview{colours});
+        }
+        if (method == "channels") {
+            require_pixels(where, file.tensor,
+                           std::sqrt(static_cast<double>(file.tensor.dim(1))));
+            return channels_of(latents());
         }
         if (method == "approx") {
             require_latents(where, file.tensor, 4, "--method approx", 2);

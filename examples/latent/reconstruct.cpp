@@ -7,6 +7,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdio>
+
 namespace latent::command {
 
 void Reconstruct::add_to(CLI::App& app) {
@@ -19,8 +21,7 @@ void Reconstruct::add_to(CLI::App& app) {
     add_tiling_options(*command, options);
     add_stream_option(*command, options);
     command->footer("Prints psnr_db, encode_s, decode_s and peak_mib.\n"
-                    "Example:\n  latent reconstruct photo.png --encoder taef2_encoder.pth "
-                    "--decoder taef2_decoder.pth -o back.png");
+                    "Example:\n  latent reconstruct photo.png -m small -o back.png");
     command->callback([this, command] {
         require_network(network, true, true);
         require_device(*command, options);
@@ -31,11 +32,12 @@ void Reconstruct::add_to(CLI::App& app) {
 void Reconstruct::run() const {
     require_output(out, {".png"});
     const auto image = read_image(in);
-    auto result = reconstruct_pixels(network, options, display(in), image.pixels,
-                                     {image.width, image.height});
+    const auto result = reconstruct_pixels(network, options, display(in), image.pixels,
+                                           {image.width, image.height});
     stop_if_interrupted();
     write_png(out, {image.width, image.height, 3, result.pixels});
-    print_figures(result);
+    std::printf("psnr_db %.4f\nencode_s %.4f\ndecode_s %.4f\npeak_mib %.1f\n", result.psnr_db,
+                result.encode_seconds, result.decode_seconds, peak_memory_mib());
 }
 
 } // namespace latent::command

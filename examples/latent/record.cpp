@@ -19,8 +19,7 @@ void Record::add_to(CLI::App& app) {
                      "A PNG or JPEG to encode, or a safetensors or .npy file with images or "
                      "latents [N, C, H, W]")
         ->required();
-    command
-        ->add_option("-m,--model", model, "A folder with config.json and weights, or one file")
+    add_model_option(*command, model, "A folder with config.json and weights, or one file")
         ->required();
     command->add_option("-o,--out", out, "The recording, a .safetensors file")->required();
     command->add_option("--key", key, "The tensor in IN (default: latents, or its only one)");

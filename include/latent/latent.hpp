@@ -71,6 +71,7 @@
 #include "latent/models/streamed_decoder.hpp" // the same in a fraction of the memory
 #include "latent/models/diagonal_gaussian_distribution.hpp" // where latents may lie
 #include "latent/models/latent_scaling.hpp"                 // raw, and as the UNet sees them
+#include "latent/models/latent_colours.hpp"                 // and as colours, by a table
 #include "latent/models/autoencoder_kl.hpp"                 // Stable Diffusion's autoencoder
 #include "latent/models/latent_codec.hpp"                   // latents in 8 bits
 #include "latent/models/autoencoder_tiny.hpp"               // the tiny one

@@ -85,7 +85,8 @@ double figure(const std::string& text, const std::string& name) {
 
 TEST_CASE("help shows an example of each subcommand", "[cli]") {
     if (command_path().empty()) return skip(no_command);
-    for (const std::string name : {"inspect", "encode", "decode", "reconstruct", "demo"}) {
+    for (const std::string name :
+         {"inspect", "encode", "decode", "reconstruct", "compare", "walk"}) {
         const auto outcome = run_latent({name, "--help"});
         CAPTURE(name);
         CHECK(outcome.code == 0);
@@ -310,32 +311,6 @@ TEST_CASE("Ctrl-C leaves no file", "[cli]") {
     CHECK(outcome.code == 130);
     CHECK(outcome.err == "interrupted\n");
     CHECK(bench.entries() == before);
-}
-
-TEST_CASE("the demonstration runs without anything at hand", "[cli]") {
-    if (command_path().empty()) return skip(no_command);
-    const Bench bench;
-    const auto outcome =
-        run_latent({"demo", bench.at("photo.png"), "-o", bench.at("d.png")}, {"LATENT_DATA="});
-    CHECK(outcome.code == 0);
-    CHECK(contains(outcome.out, "an untrained TAESD of seed 0"));
-    CHECK(contains(outcome.out, "taef2_encoder.pth"));
-    const auto picture = read_image(bench / "d.png");
-    CHECK(picture.width == 2 * 18 + 8);
-    CHECK(picture.height == 13);
-
-    // Files of its own: an unknown one is said to be so, a known name must have its digest.
-    const auto own =
-        run_latent({"demo", bench.at("photo.png"), "--encoder", bench.at("encoder"),
-                    "--decoder", bench.at("decoder"), "-o", bench.at("d.png")});
-    CHECK(own.code == 0);
-    CHECK(contains(own.out, "decoder (unknown file, not checked)"));
-    std::filesystem::copy_file(bench / "encoder", bench / "taef2_encoder.pth");
-    const auto forged =
-        run_latent({"demo", bench.at("photo.png"), "--encoder", bench.at("taef2_encoder.pth"),
-                    "--decoder", bench.at("decoder"), "-o", bench.at("d.png")});
-    CHECK(forged.code == 1);
-    CHECK(contains(forged.err, "taef2_encoder.pth: got sha256 "));
 }
 
 TEST_CASE("trained weights give what PyTorch gives", "[cli][large]") {

@@ -92,7 +92,7 @@ TEST_CASE("preview writes what each method gives", "[cli]") {
     CHECK(folder.run("z.safetensors", "l.png", {"--method", "linear"}).empty());
     folder.check("l.png", preview(z, LinearPreview{}).at(0));
     CHECK(folder.run("z.safetensors", "x.png", {"--method", "linear", "--sdxl"}).empty());
-    folder.check("x.png", preview(z, LinearPreview{.is_sdxl = true}).at(0));
+    folder.check("x.png", preview(z, LinearPreview{latent_colours_sdxl}).at(0));
     CHECK(folder.run("z.safetensors", "d.png", {}).empty()); // linear is the default
     CHECK(read_text(folder / "d.png") == read_text(folder / "l.png"));
 
@@ -112,6 +112,31 @@ TEST_CASE("preview writes what each method gives", "[cli]") {
     save_npy(folder / "z.npy", {"latents", z});
     folder.run("z.npy", "n.png", {"--method", "linear"});
     CHECK(read_text(folder / "n.png") == read_text(folder / "l.png"));
+}
+
+TEST_CASE("preview shows latents in colours of their own, and as they are", "[cli]") {
+    if (command_path().empty()) return skip(no_command);
+    const PreviewFolder folder;
+    std::filesystem::create_directory(folder / "own");
+    save_vae_approx(folder / "own/diffusion_pytorch_model.safetensors", 17);
+    write_text(folder / "own/config.json",
+               R"({"latent_rgb_factors": [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0, 0]]})");
+    folder.run("z.safetensors", "o.png", {"-m", folder.at("own")});
+    folder.check("o.png",
+                 preview(folder.z, LinearPreview{LatentColours{
+                                       {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {0.5F, 0, 0}}}})
+                     .at(0));
+
+    folder.run("z.safetensors", "c.png", {"--method", "channels"});
+    const auto image = read_image(folder / "c.png");
+    CHECK(image.width == 4 * 2);
+    REQUIRE(image.height == 3);
+    for (std::size_t i = 0; i < 24; ++i) { // row, channel, column
+        const auto row = i / 8, channel = i % 8 / 2, column = i % 2;
+        const auto value = folder.z.values()[(channel * 3 + row) * 2 + column];
+        const auto grey = std::lround(255 * std::clamp((value + 3) / 6, 0.0F, 1.0F));
+        for (std::size_t c = 0; c < 3; ++c) CHECK(image.pixels[3 * i + c] == grey);
+    }
 }
 
 TEST_CASE("several latents are several previews", "[cli]") {
@@ -181,8 +206,10 @@ TEST_CASE("a wrong call of preview is one line", "[cli]") {
     const auto approx = folder.at("approx"), tiny = folder.at("tiny");
     const std::string in = "z.safetensors";
     folder.refuse(in, {"--method", "fast"}, 2, "--method");
-    folder.refuse(in, {"--method", "linear", "-m", tiny}, 2,
-                  "--method linear excludes --model");
+    folder.refuse(in, {"--method", "linear", "-m", tiny}, 1, "no config.json");
+    folder.refuse(in, {"--sdxl", "-m", tiny}, 2, "--sdxl excludes --model");
+    folder.refuse(in, {"--method", "channels", "-m", tiny}, 2,
+                  "--method channels excludes --model");
     folder.refuse(in, {"--method", "approx"}, 2, "--method approx requires --model");
     folder.refuse(in, {"--method", "approx", "--decoder", tiny}, 2, "excludes --decoder");
     folder.refuse(in, {"--method", "tiny"}, 2, "requires --model or --decoder");

@@ -5,7 +5,9 @@
 #include <latent/io/load_vae_approx.hpp>
 #include <latent/io/safetensors_writer.hpp>
 
+#include <array>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
@@ -80,4 +82,28 @@ TEST_CASE("the webui's trained file loads", "[load]") {
     const auto path = *data / "weights" / "taef2_decoder.pth";
     const auto message = message_of([&] { (void)load_vae_approx(path); });
     CHECK(contains(message, "expected a VAEApprox"));
+}
+
+TEST_CASE("a VAEApprox's folder may have a table of colours", "[load]") {
+    const TemporaryFolder folder;
+    save_vae_approx(folder / "diffusion_pytorch_model.safetensors", [](ParameterRequest&) {});
+    const auto config = [&](const std::string& text) {
+        write_text(folder / "config.json", text);
+    };
+    const auto& path = folder.path();
+    CHECK(contains(message_of([&] { (void)load_latent_colours(path); }), "no config.json"));
+    config(R"({"_class_name": "VAEApprox"})");
+    CHECK(contains(message_of([&] { (void)load_latent_colours(path); }),
+                   "config.json: got no latent_rgb_factors"));
+    config(R"({"latent_rgb_factors": [[1, 2, 3], [4, 5, 6], [7, 8, 9]]})");
+    CHECK(contains(message_of([&] { (void)load_latent_colours(path); }),
+                   "expected numbers [4][3]"));
+    config(R"({"latent_rgb_factors": [[1, 2, 3], [4, 5, 6], [7, 8, 9], [0.5, -1, "x"]]})");
+    CHECK(contains(message_of([&] { (void)load_latent_colours(path); }),
+                   "expected numbers [4][3]"));
+    config(R"({"latent_rgb_factors": [[1, 2, 3], [4, 5, 6], [7, 8, 9], [0.5, -1, 0]]})");
+    const auto colours = load_latent_colours(path);
+    CHECK(colours[0] == std::array<float, 3>{1, 2, 3});
+    CHECK(colours[3] == std::array<float, 3>{0.5F, -1, 0});
+    CHECK(load_vae_approx(path).conv1.path == "conv1"); // the folder is the model
 }

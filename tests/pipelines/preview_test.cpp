@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
+#include "support/preview_case.hpp"
 
 #include <latent/models/autoencoder_tiny.hpp>
 #include <latent/models/vae_approx.hpp>
@@ -19,16 +20,6 @@ using namespace latent;
 using namespace latent::test;
 
 namespace {
-
-/// The latents of a case: normal numbers times 2.
-Tensor<Cpu<float>> latents_of_case(const Golden& golden, const std::string& name) {
-    const auto numbers = golden.numbers(name + ".case");
-    REQUIRE(numbers.size() == 5);
-    Generator random(static_cast<std::uint64_t>(numbers[4]));
-    auto z = random.randn<Cpu<float>>({numbers[0], numbers[1], numbers[2], numbers[3]});
-    for (auto& value : z.values()) value *= 2;
-    return z;
-}
 
 template <class Method>
 void check_bytes(const std::string& name, const Method& method, std::int64_t factor) {
@@ -55,44 +46,9 @@ Tensor<Cpu<float>> filled_image(Shape shape, float value) {
 
 } // namespace
 
-TEST_CASE("cheap_approximation is the webui's, with both tables", "[preview]") {
-    const Golden golden("pipelines/preview");
-    for (const bool is_sdxl : {false, true}) {
-        const std::string name = is_sdxl ? "linear_sdxl" : "linear_sd";
-        const auto z = latents_of_case(golden, name);
-        const auto exact = cheap_approximation(as<double>(z), is_sdxl);
-        const auto verdict = judge(golden, name, cheap_approximation(z, is_sdxl), exact);
-        INFO(verdict.text);
-        CHECK(verdict.good);
-        // One image, without the N, is the same.
-        Tensor<Cpu<float>> first(Shape{4, z.dim(2), z.dim(3)});
-        std::copy_n(z.data(), first.numel(), first.data());
-        const auto y = cheap_approximation(first, is_sdxl);
-        CHECK(y.shape() == Shape{3, z.dim(2), z.dim(3)});
-        const auto both = cheap_approximation(z, is_sdxl);
-        CHECK(std::equal(y.values().begin(), y.values().end(), both.data()));
-    }
-}
-
-TEST_CASE("each entry of a table is one channel's colour", "[preview]") {
-    for (const bool is_sdxl : {false, true}) {
-        const auto& table = is_sdxl ? latent_colours_sdxl : latent_colours_sd;
-        for (std::int64_t channel = 0; channel < 4; ++channel) {
-            auto z = filled_image({1, 4, 1, 1}, 0);
-            z.data()[channel] = 1;
-            const auto y = cheap_approximation(z, is_sdxl);
-            for (std::size_t r = 0; r < 3; ++r) {
-                CHECK(y.values()[r] == table[static_cast<std::size_t>(channel)][r]);
-            }
-        }
-    }
-    CHECK(latent_colours_sd[3][2] == -0.473F);
-    CHECK(latent_colours_sdxl[1][0] == -0.1953F);
-}
-
 TEST_CASE("all three methods go through preview, and give the webui's bytes", "[preview]") {
     check_bytes("linear_sd", LinearPreview{}, 1);
-    check_bytes("linear_sdxl", LinearPreview{.is_sdxl = true}, 1);
+    check_bytes("linear_sdxl", LinearPreview{latent_colours_sdxl}, 1);
 
     TorchInit approx_weights(17);
     check_bytes("approx", VAEApprox<Cpu<float>>(Weights(approx_weights)), 2);
@@ -171,7 +127,7 @@ TEST_CASE("previews say which latents they know", "[preview]") {
     const auto flat = filled_image({4, 2, 2}, 0);
     CHECK(contains(message_of([&] { (void)preview(flat, LinearPreview{}); }),
                    "preview: got [4, 2, 2], expected a shape [N, C, H, W]"));
-    CHECK(contains(message_of([&] { (void)cheap_approximation(filled_image({4}, 0), false); }),
+    CHECK(contains(message_of([&] { (void)cheap_approximation(filled_image({4}, 0)); }),
                    "got [4]"));
     CHECK(contains(message_of([&] { (void)truncated_rgb_from_image(sixteen); }),
                    "image 0 of [1, 16, 2, 2]"));
