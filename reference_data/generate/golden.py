@@ -24,6 +24,7 @@ SAMPLES = 256
 # Modules whose output is stored, besides those that have parameters of their own.
 BLOCKS = {
     "AutoencoderTinyBlock", "Block", "EncoderTiny", "DecoderTiny", "Encoder", "Decoder",
+    "VAEApprox",
     "ResnetBlock2D", "Attention", "Downsample2D", "Upsample2D", "UNetMidBlock2D",
     "DownEncoderBlock2D", "AttnDownEncoderBlock2D", "UpDecoderBlock2D", "AttnUpDecoderBlock2D",
 }

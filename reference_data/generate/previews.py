@@ -4,14 +4,12 @@ with their names and numbers."""
 
 import copy
 
-from golden import BLOCKS, Golden, generator, run_hooked
+from golden import Golden, generator, run_hooked
 from vae_approx import VAEApprox
 
 import torch
 from diffusers import AutoencoderTiny
 from torch import nn
-
-BLOCKS.add("VAEApprox")  # the whole network's output, too
 
 # [latent channel][red, green, blue]
 SD = torch.tensor([[0.298, 0.207, 0.208], [0.187, 0.286, 0.173], [-0.158, 0.189, 0.264],

@@ -21,6 +21,7 @@ import checkpoints
 import compare
 import networks
 import ops
+import own_models
 import parity
 import previews
 import random_autoencoders
@@ -73,7 +74,8 @@ def write_manifest(path, about, files):
 
 def generate(folder, data):
     """Makes every file; yields its name, what it is, and its number of tensors."""
-    makers = [ops.files(), networks.files(data), autoencoder_kl.files(), previews.files(data)]
+    makers = [ops.files(), networks.files(data), autoencoder_kl.files(), own_models.files(),
+              previews.files(data)]
     for file in itertools.chain(*makers, [tile_blending.make_tile_blending()]):
         path = file.save(folder)
         yield path.relative_to(folder).as_posix(), file.what, len(file.tensors)
@@ -81,6 +83,7 @@ def generate(folder, data):
         subprocess.run([sys.executable, HERE / script, "--out", folder], check=True)
         yield name, f"text of {script}", None
     yield from autoencoder_kl.parameters(folder)
+    yield from own_models.weights(folder)
     yield from random_autoencoders.stored(folder)
     yield from parity.stored(folder)
     yield from schedulers.stored(folder)
@@ -96,7 +99,9 @@ def compare_command():
     print("random checkpoints, read by build/latent and by torch, safetensors and numpy")
     problems = checkpoints.compare(COMMAND)
     print("random autoencoders, saved by diffusers, run by build/latent and by diffusers")
-    return problems + random_autoencoders.compare(COMMAND)
+    problems += random_autoencoders.compare(COMMAND)
+    print("our own networks, run by build/latent and by diffusers in half precision")
+    return problems + own_models.compare(COMMAND)
 
 
 def main():

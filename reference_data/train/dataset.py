@@ -2,6 +2,7 @@
 training that was interrupted goes on as if it had not been.
 """
 
+import os
 import pathlib
 
 import numpy as np
@@ -22,7 +23,8 @@ def read(path):
         if ratio < 1:
             size = [round(side * ratio) for side in image.size]
             image = image.resize(size, Image.LANCZOS)
-        np.save(kept, np.asarray(image))
+        np.save(kept.with_suffix(".new.npy"), np.asarray(image))
+        os.replace(kept.with_suffix(".new.npy"), kept)
     return np.load(kept, mmap_mode="r")
 
 

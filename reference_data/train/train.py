@@ -16,7 +16,7 @@ import networks
 import tasks
 import training
 
-STEPS = {"small": 10_000, "tiny": 10_000, "approx": 4_000}
+STEPS = {"small": 4_000, "tiny": 3_000, "approx": 1_200}
 
 
 def main():
@@ -32,10 +32,8 @@ def main():
     if options.name == "small":
         task = tasks.Small(options.seed)
     else:
-        small = networks.trained_small(options.runs / "small")
-        scaling_factor = networks.scaling_factor(small, crops)
-        task = {"tiny": tasks.Tiny, "approx": tasks.Approx}[options.name](
-            options.seed, small, scaling_factor)
+        teacher = networks.Teacher(options.runs / "small", crops)
+        task = {"tiny": tasks.Tiny, "approx": tasks.Approx}[options.name](options.seed, teacher)
     training.run(task, crops, options.runs / options.name, options.steps or STEPS[options.name],
                  options.seed, options.minutes)
 

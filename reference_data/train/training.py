@@ -4,6 +4,7 @@ depends on the seed, the step and the weights alone.
 
 import math
 import os
+import sys
 import time
 
 import torch
@@ -64,19 +65,24 @@ def decibels(square):
 
 
 def run(task, crops, folder, steps, seed, minutes=math.inf):
-    """Trains task.model; folder/checkpoint.pt has its state, folder/curve.tsv its figures."""
+    """Trains task.model; folder/checkpoint.pt has its state, folder/curve.tsv its figures. Ends
+    the program where the checkpoint is of another seed or another teacher.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    of = dict(seed=seed, **task.of)
     torch.set_num_threads(os.cpu_count())
     model = task.model.to(memory_format=torch.channels_last)
     optimizers = {
         "matrices": Muon([p for p in model.parameters() if p.ndim > 1]),
         "vectors": torch.optim.AdamW([p for p in model.parameters() if p.ndim == 1],
-                                     betas=(0.9, 0.99)),
+                                     betas=(0.9, 0.99), weight_decay=0.01),
     }
     average = {name: value.clone() for name, value in model.state_dict().items()}
     first, checkpoint = 0, folder / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
+        if state.get("of", of) != of:
+            sys.exit(f"{checkpoint}: got a run of {state['of']}, expected one of {of}")
         model.load_state_dict(state["model"])
         for name, optimizer in optimizers.items():
             optimizer.load_state_dict(state[name])
@@ -91,6 +97,8 @@ def run(task, crops, folder, steps, seed, minutes=math.inf):
         rng = torch.Generator().manual_seed(seed * 7_000_003 + step)
         with torch.autocast("cpu", torch.bfloat16):
             loss, told = task.loss(model, x, rng)
+        if not math.isfinite(loss.item()):
+            sys.exit(f"{checkpoint}: got a loss of {loss.item()} in step {step}")
         model.zero_grad(set_to_none=True)
         loss.backward()
         for optimizer in optimizers.values():
@@ -103,11 +111,11 @@ def run(task, crops, folder, steps, seed, minutes=math.inf):
         if (step + 1) % 100 == 0 or step + 1 == steps or stop:
             means = [sum(column) / len(column) for column in zip(*figures)]
             line = f"{step + 1}\t{decibels(means[0]):.2f}" + "".join(f"\t{m:.5f}" for m in means[1:])
+            save(checkpoint, dict(model=model.state_dict(), average=average, step=step + 1, of=of,
+                                  **{name: o.state_dict() for name, o in optimizers.items()}))
             with open(folder / "curve.tsv", "a") as curve:
                 curve.write(line + "\n")
             print(line, f"{(time.time() - begin) / (step + 1 - first):.2f} s/step", flush=True)
             figures = []
-            save(checkpoint, dict(model=model.state_dict(), average=average, step=step + 1,
-                                  **{name: o.state_dict() for name, o in optimizers.items()}))
         if stop:
             break
