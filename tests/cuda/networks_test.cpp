@@ -3,8 +3,12 @@
 #include "support/closeness.hpp"
 #include "support/kl_networks.hpp"
 #include "support/tiny_networks.hpp"
+#include "support/trained.hpp"
 
 #include <latent/cuda.hpp>
+#include <latent/io/load_autoencoder_kl.hpp>
+#include <latent/io/load_autoencoder_tiny.hpp>
+#include <latent/io/load_vae_approx.hpp>
 #include <latent/models/vae_approx.hpp>
 
 #include <string>
@@ -134,4 +138,25 @@ TEST_CASE("a planned run of a network asks for no memory", "[cuda][large]") {
         return VAEApprox<Device>(Weights(weights));
     };
     check_every_scalar("VAEApprox", make_approx, normal_image(8, {1, 4, 3, 2}), forward);
+}
+
+TEST_CASE("Latent's own networks on the device are the processor's", "[cuda][large]") {
+    const auto x = own_picture("still_life.png", 248, 208, 16, 24);
+    const auto small = [&]<class Device> {
+        return load_autoencoder_kl<Device>(own_model("small"));
+    };
+    const auto z = load_autoencoder_kl(own_model("small")).encode(x).mode();
+    check_layers<float>("small", small, x, encode, 1e-5);
+    check_layers<float>("small", small, z, decode, 1e-5);
+    check_every_scalar("small decode", small, z, decode);
+    const auto tiny = [&]<class Device> {
+        return load_autoencoder_tiny<Device>(own_model("tiny"));
+    };
+    const auto seen = load_autoencoder_tiny(own_model("tiny")).encode(x);
+    check_layers<float>("tiny", tiny, x, encode, 1e-5);
+    check_every_scalar("tiny decode", tiny, seen, decode);
+    const auto approx = [&]<class Device> {
+        return load_vae_approx<Device>(own_model("approx"));
+    };
+    check_every_scalar("approx", approx, seen, forward);
 }

@@ -77,15 +77,19 @@ budgets() {
             print FILENAME ":" FNR ": got " length(line) " columns, expected at most 96"
         }'
 
-    total=0
+    total=0 models=0
     while read -r file; do
         size=$(wc -c <"$file")
         case $file in
+        reference_data/models/small/* | reference_data/models/tiny/* | \
+            reference_data/models/approx/*)
+            models=$((models + size)) ;;
         reference_data/*) total=$((total + size)) ;;
         *) [ "$size" -le 1048576 ] || echo "$file: got $size bytes, expected at most 1 MiB" ;;
         esac
     done <"$work/files"
     [ $total -le 10000000 ] || echo "reference_data: got $total bytes, expected under 10 MB"
+    [ $models -le 12000000 ] || echo "reference_data/models: got $models bytes, expected 12 MB at most"
 }
 
 # forbid WHERE PATTERN EXCEPT EXPECTED: a pattern that code (comments aside) may not have.
