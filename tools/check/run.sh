@@ -89,7 +89,8 @@ budgets() {
         esac
     done <"$work/files"
     [ $total -le 10000000 ] || echo "reference_data: got $total bytes, expected under 10 MB"
-    [ $models -le 12000000 ] || echo "reference_data/models: got $models bytes, expected 12 MB at most"
+    [ $models -le 12000000 ] ||
+        echo "reference_data/models: got $models bytes, expected 12 MB at most"
 }
 
 # forbid WHERE PATTERN EXCEPT EXPECTED: a pattern that code (comments aside) may not have.
