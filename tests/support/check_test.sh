@@ -28,6 +28,8 @@ awk 'BEGIN { print "#pragma once"; for (i = 0; i < 400; i++) print "//" }' | hea
 printf '#pragma once\ninline Missing f();\n' | header ops/dependent.hpp
 head -c 1048577 /dev/zero >large.bin
 head -c 10000001 /dev/zero >reference_data/large.safetensors
+mkdir -p reference_data/models/tiny
+head -c 12000001 /dev/zero >reference_data/models/tiny/weights.safetensors
 
 if sh tools/check/run.sh >found; then
     echo "got success, expected a failure"
@@ -55,6 +57,7 @@ expect 'include/latent/ops/once.hpp:2: expected finished work'
 expect 'include/latent/ops/dependent.hpp: does not compile alone'
 expect 'large.bin: got 1048577 bytes'
 expect 'reference_data: got 10000001 bytes'
+expect 'reference_data/models: got 12000001 bytes'
 expect 'tests/tensor/fine_test.cpp: missing'
 expect 'docs/ops/wide.md: missing'
 expect 'reference_data/ops/wide.safetensors: missing'
