@@ -97,11 +97,18 @@ TEST_CASE("solvers with schedules of their own have their order", "[schedulers]"
             }));
     }
     for (const auto* algorithm : {"data_prediction", "noise_prediction"}) {
-        auto scheduler = scheduler_with<SASolverScheduler<Exact>>([=](auto& config) {
-            config.algorithm_type = algorithm;
-            config.use_karras_sigmas = true;
-        });
-        scheduler.tau_func = [](double) { return 0.0; }; // nothing is drawn
-        check_slope(algorithm, 2, std::move(scheduler), 100);
+        const auto of_order = [=](int predictor_order) {
+            auto scheduler = scheduler_with<SASolverScheduler<Exact>>([=](auto& config) {
+                config.algorithm_type = algorithm;
+                config.use_karras_sigmas = true;
+                config.predictor_order = predictor_order;
+            });
+            scheduler.tau_func = [](double) { return 0.0; }; // nothing is drawn
+            return scheduler;
+        };
+        check_slope(algorithm, 2, of_order(1), 40);
+        // A better predictor makes the error smaller, and leaves the order.
+        auto first = of_order(1), second = of_order(2);
+        CHECK(error_at_end(second, 80) < error_at_end(first, 80));
     }
 }

@@ -58,9 +58,10 @@ void fields(Config& config, F&& f) {
 ///   s, s_hat     predictor_order, corrector_order - 1
 ///
 /// A step takes two passes: a corrected sample and a predicted one are made.
-/// Order of convergence without noise (tau = 0): 2, as predictor_order and corrector_order are
-/// by default, from about 100 steps on; with fewer the errors fall faster. Of higher orders the
-/// rounding of float32 weights soon outgrows the method's error.
+/// Order of convergence without noise (tau = 0): corrector_order, 2 by default. A predictor of
+/// order 2, as by default, makes the errors smaller; they fall faster than that until some
+/// hundred steps. Of higher orders the rounding of float32 weights soon outgrows the method's
+/// error.
 /// Source: Xue et al. 2023, arXiv:2309.05019, algorithm 1; parity: diffusers SASolverScheduler.
 template <class Device>
 struct SASolverScheduler : SolverRun<SASolverSchedulerConfig> {
