@@ -40,21 +40,31 @@ class Small:
         return loss, (square, kl)
 
 
-class Tiny:
-    """To do what `small` does: its latents from an image, and the image from its latents."""
+class Taught:
+    """What a teacher's small shows."""
 
     rate = 2e-3
 
-    def __init__(self, seed, teacher):
-        self.model, self.of = networks.tiny(seed), teacher.of
+    def __init__(self, model, teacher):
+        self.model, self.of = model, teacher.of
         self.small, self.scaling_factor = teacher.small, teacher.scaling_factor
+
+    @torch.no_grad()
+    def latents(self, x):
+        return latents_of(self.small, x)[0] * self.scaling_factor
+
+
+class Tiny(Taught):
+    """To do what `small` does: its latents from an image, and the image from its latents."""
+
+    def __init__(self, seed, teacher):
+        super().__init__(networks.tiny(seed), teacher)
 
     def crops(self, done):
         return (8, 96) if done < 0.7 else (6, 128)
 
     def loss(self, model, x, rng):
-        with torch.no_grad():
-            z = latents_of(self.small, x)[0] * self.scaling_factor
+        z = self.latents(x)
         own = model.encoder(x).float()
         # From either's latents: a decoder serves both.
         given, back = model.decoder(torch.cat([z, own])).float().chunk(2)
@@ -64,20 +74,16 @@ class Tiny:
         return loss, (square, apart)
 
 
-class Approx:
+class Approx(Taught):
     """To show `small`'s latents at a quarter of the image's sides."""
 
-    rate = 2e-3
-
     def __init__(self, seed, teacher):
-        self.model, self.of = networks.approx(seed), teacher.of
-        self.small, self.scaling_factor = teacher.small, teacher.scaling_factor
+        super().__init__(networks.approx(seed), teacher)
 
     def crops(self, done):
         return 8, 128
 
     def loss(self, model, x, rng):
-        with torch.no_grad():
-            z = latents_of(self.small, x)[0] * self.scaling_factor
+        z = self.latents(x)
         square = F.mse_loss(model(z).float(), F.avg_pool2d(x, 4))
         return square, (square,)

@@ -175,13 +175,12 @@ public:
             return copy_;
         }
     }
-    /// change(copy of x), which then goes back to x.
+    /// change(the last copy, which was of x); it then goes back to x.
     template <class Change>
     void change(Tensor<Device>& x, const Change& change) {
         if constexpr (std::same_as<Host, Device>) {
             change(x);
         } else {
-            (void)copy(x);
             change(copy_);
             upload(x, std::span<const float>(copy_.values()));
         }
